@@ -1,0 +1,1 @@
+"""The spine: environments, policies, rollouts, recordings, statistics."""

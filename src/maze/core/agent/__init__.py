@@ -1,0 +1,1 @@
+"""Policies: what answers an observation with an action."""

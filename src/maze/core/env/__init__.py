@@ -1,0 +1,1 @@
+"""Environments: who acts, what happens, what it is worth."""

@@ -1,0 +1,186 @@
+"""What happens in an environment, and what it says about an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf, nan
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args
+
+from maze.core.env.actor_id import ActorID
+
+Reduction: TypeAlias = Literal["count", "sum", "mean", "min", "max", "last"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How one field of an event becomes a figure of the episode, and that a figure of the run.
+
+    Args:
+        field: Field of the event to reduce; None only for `episode="count"`.
+        episode: How the values of one episode become one figure.
+        run: How the figures of the episodes become one figure of the run.
+        group_by: Field of the event whose values keep their figures apart.
+
+    Raises:
+        ValueError: If a reduction is unknown, or one other than "count" has no field.
+
+    Example:
+        >>> Metric("size", episode="sum").key("PieceCut")
+        'PieceCut.size.sum'
+        >>> Metric(group_by="reason").key("PieceCut", "too small")
+        'PieceCut.count[reason=too small]'
+    """
+
+    field: str | None = None
+    episode: Reduction = "count"
+    run: Reduction = "mean"
+    group_by: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a reduction that does not exist or has nothing to reduce."""
+        for reduction in (self.episode, self.run):
+            if reduction not in get_args(Reduction):
+                raise ValueError(f"unknown reduction {reduction!r}: choose one of {', '.join(get_args(Reduction))}")
+        if self.field is None and self.episode != "count":
+            raise ValueError(f"a metric with episode={self.episode!r} needs the name of the event's field to reduce")
+
+    def key(self, event_name: str, group: object = None) -> str:
+        """Name of the figure in recordings and tables."""
+        name = f"{event_name}.{self.episode}" if self.field is None else f"{event_name}.{self.field}.{self.episode}"
+        return name if self.group_by is None else f"{name}[{self.group_by}={group}]"
+
+
+class Event:
+    """One kind of thing that happens: subclass it as a frozen dataclass, one class per kind.
+
+    Fields are numbers, strings, bools, or (nested lists of) these; they become the columns of the event's log.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class PieceCut(Event):
+        ...     size: float
+        ...     metrics = (Metric(), Metric("size", episode="sum"))
+        >>> PieceCut(size=2.0)
+        PieceCut(size=2.0)
+    """
+
+    metrics: ClassVar[tuple[Metric, ...]] = (Metric(),)
+    """The figures that recordings and tables show; by default how often it happened in an episode."""
+
+
+@dataclass(frozen=True)
+class EpisodeEnded(Event):
+    """The episode is over; emitted by the episode loop itself, once in every episode."""
+
+    length: int
+    """Rounds that the environment completed."""
+
+    episode_return: float
+    """Sum of the rewards."""
+
+    terminated: bool
+    """The environment reached an end of its own."""
+
+    truncated: bool
+    """The episode was cut."""
+
+    metrics: ClassVar[tuple[Metric, ...]] = ()
+
+
+class EventRecord(NamedTuple):
+    """An event, and the decision in which it happened."""
+
+    step: int
+    """Index of the decision in its episode; -1 for what happened in reset."""
+
+    time: int
+    """Rounds completed when the decision was taken."""
+
+    actor_id: ActorID
+    """Who had acted."""
+
+    event: Event
+    """What happened."""
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """The figure that a metric gives for one episode."""
+
+    value: float
+    episode: Reduction
+    run: Reduction
+
+
+class EpisodeMetrics:
+    """The figures of one episode, gathered from its events as they happen; memory does not grow with their number.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Sold(Event):
+        ...     price: float
+        ...     metrics = (Metric("price", episode="mean"),)
+        >>> from maze.core.env.actor_id import FLAT_ACTOR
+        >>> metrics = EpisodeMetrics()
+        >>> metrics.add([EventRecord(i, i, FLAT_ACTOR, Sold(price)) for i, price in enumerate((2.0, 4.0))])
+        >>> metrics.figures()
+        {'Sold.price.mean': MetricValue(value=3.0, episode='mean', run='mean')}
+    """
+
+    def __init__(self) -> None:
+        """Begin with no event."""
+        self._gathered: dict[str, tuple[Metric, _Gathered]] = {}
+
+    def add(self, records: Iterable[EventRecord]) -> None:
+        """Take more events in.
+
+        Raises:
+            ValueError: If a metric names a field that its event does not have.
+        """
+        for record in records:
+            event = record.event
+            for metric in event.metrics:
+                group = None if metric.group_by is None else _field(event, metric.group_by)
+                key = metric.key(type(event).__name__, group)
+                if key not in self._gathered:
+                    self._gathered[key] = (metric, _Gathered())
+                self._gathered[key][1].add(1.0 if metric.field is None else float(_field(event, metric.field)))
+
+    def figures(self) -> dict[str, MetricValue]:
+        """One figure for each metric, and for each group where it has groups."""
+        return {
+            key: MetricValue(getattr(gathered, metric.episode), metric.episode, metric.run)
+            for key, (metric, gathered) in self._gathered.items()
+        }
+
+
+@dataclass(slots=True)
+class _Gathered:
+    count: float = 0.0
+    sum: float = 0.0
+    min: float = inf
+    max: float = -inf
+    last: float = nan
+
+    def add(self, value: float) -> None:
+        self.count += 1
+        self.sum += value
+        self.min = min(self.min, value)
+        self.max = max(self.max, value)
+        self.last = value
+
+    @property
+    def mean(self) -> float:
+        return self.sum / self.count
+
+
+def _field(event: Event, name: str) -> Any:
+    try:
+        return getattr(event, name)
+    except AttributeError:
+        raise ValueError(
+            f"a metric of event {type(event).__name__} names the field {name!r}, which the event does not have"
+        ) from None
+
+

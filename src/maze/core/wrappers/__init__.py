@@ -1,0 +1,1 @@
+"""Wrappers: what changes the view a policy has of its environment."""
