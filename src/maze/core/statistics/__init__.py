@@ -1,0 +1,1 @@
+"""Statistics: what the episodes of a run say together."""
