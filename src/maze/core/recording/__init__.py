@@ -1,0 +1,1 @@
+"""Recordings: episodes on disk, committed whole or not at all."""

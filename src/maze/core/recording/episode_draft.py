@@ -1,0 +1,105 @@
+"""An episode that is being played: what its rows say so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from math import fsum
+from operator import add
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from maze.core.env.event import EpisodeMetrics, EventRecord, MetricValue
+from maze.core.recording.episode_row import EpisodeRow, scalar_figures
+from maze.core.recording.part import Part
+from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
+from maze.core.recording.trajectory_schema import PackedSegment, TrajectorySchema
+
+FEW_ACTIONS = 8
+"""Up to here it is faster to count the actions of a short episode one kind after the other than by numpy."""
+
+
+_EMPTY = Segment(0)
+
+
+class EpisodeDraft:
+    """An episode that is being played: its hash and its figures so far; memory does not grow with its length.
+
+    Args:
+        spec: Which episode it is.
+        schema: The columns of the run.
+        keep_events: Whether all events stay in memory until the end, for KPIs.
+    """
+
+    def __init__(self, spec: EpisodeSpec, schema: TrajectorySchema, *, keep_events: bool = False) -> None:
+        """Begin with no row."""
+        self.spec = spec
+        self.episode_return = 0.0
+        self.n_decisions = 0
+        self.n_events = 0
+        self.metrics: EpisodeMetrics | None = None
+        self.keep_events = keep_events
+        self.events: list[EventRecord] = []
+        self.last_segment = _EMPTY
+        self.part: Part | None = None
+        self._schema = schema
+        self._started = monotonic()
+        self._hash = blake2b(digest_size=16)
+        self._action_counts: dict[str, list[int]] = {}
+
+    def add(self, segment: Segment) -> PackedSegment:
+        """Take in the next stretch of rows.
+
+        Raises:
+            ValueError: If a value does not fit its space, or an event its metric; it says which and how.
+        """
+        packed = self._schema.pack(segment)
+        self._hash.update(self._schema.canonical_bytes(packed))
+        self.episode_return += fsum(segment.rewards)
+        self.n_decisions += packed.n_decisions
+        self._count_actions(packed, segment.actions)
+        if segment.events:
+            if self.metrics is None:
+                self.metrics = EpisodeMetrics()
+            self.metrics.add(segment.events)
+            if self.keep_events:
+                self.events += segment.events
+        return packed
+
+    def row(
+        self, end: EpisodeEnd, metrics: Mapping[str, MetricValue], kpis: Mapping[str, float]
+    ) -> EpisodeRow:
+        """Sum the ended episode up."""
+        info, success = scalar_figures(end.info) if end.info else ({}, None)
+        return EpisodeRow(
+            *self.spec,
+            self._hash.hexdigest(),
+            end.length,
+            self.n_decisions,
+            self.episode_return,
+            end.terminated,
+            end.truncated,
+            end.truncated_by,
+            success,
+            seconds=monotonic() - self._started,
+            info=info,
+            kpis={key: float(value) for key, value in kpis.items()} if kpis else kpis,
+            metrics=metrics,
+            action_counts=self._action_counts,
+        )
+
+    def _count_actions(self, packed: PackedSegment, actions: list[Any]) -> None:
+        schema = self._schema
+        for name, codec, counted, of_key in zip(
+            schema.names, schema.action_codecs, schema.counted_actions, packed.actions, strict=True
+        ):
+            if counted is None:
+                continue
+            if packed.keys is None and counted.n <= FEW_ACTIONS:
+                counts = [actions.count(action) for action in range(counted.start, counted.start + counted.n)]
+            else:
+                counts = np.bincount(codec.unpack([of_key]) - counted.start, minlength=counted.n).tolist()
+            seen = self._action_counts.get(name)
+            self._action_counts[name] = counts if seen is None else list(map(add, seen, counts))

@@ -1,0 +1,124 @@
+"""One row of `episodes/`: what is kept of an episode whether or not its trajectory is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from maze.core.env.event import MetricValue
+
+_FIGURES = pa.map_(pa.string(), pa.float64())
+_METRICS = pa.map_(
+    pa.string(),
+    pa.struct([("value", pa.float64()), ("episode", pa.string()), ("run", pa.string())]),
+)
+
+EPISODES_SCHEMA = pa.schema([
+    ("number", pa.int64()),
+    ("env_seed", pa.int64()),
+    ("agent_seed", pa.int64()),
+    ("hash", pa.string()),
+    ("length", pa.int64()),
+    ("n_decisions", pa.int64()),
+    ("return", pa.float64()),
+    ("terminated", pa.bool_()),
+    ("truncated", pa.bool_()),
+    ("truncated_by", pa.string()),
+    ("success", pa.bool_()),
+    ("error", pa.string()),
+    ("error_step", pa.int64()),
+    ("traceback", pa.string()),
+    ("attempts", pa.int64()),
+    ("seconds", pa.float64()),
+    ("info", _FIGURES),
+    ("kpis", _FIGURES),
+    ("metrics", _METRICS),
+    ("action_counts", pa.map_(pa.string(), pa.list_(pa.int64()))),
+    ("part", pa.string()),
+])
+"""The columns of `episodes/`; figures whose names are not known before the first step are maps."""
+
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+class EpisodeRow(NamedTuple):
+    """What is kept of an episode in any case; of a failed one, why it failed.
+
+    Example:
+        >>> EpisodeRow(number=3, env_seed=1, agent_seed=2, error="ZeroDivisionError: division by zero").hash is None
+        True
+    """
+
+    number: int
+    env_seed: int
+    agent_seed: int
+    hash: str | None = None
+    length: int | None = None
+    n_decisions: int | None = None
+    episode_return: float | None = None
+    terminated: bool | None = None
+    truncated: bool | None = None
+    truncated_by: str | None = None
+    success: bool | None = None
+    error: str | None = None
+    error_step: int | None = None
+    traceback: str | None = None
+    attempts: int | None = None
+    seconds: float | None = None
+    info: Mapping[str, float] = _NONE
+    kpis: Mapping[str, float] = _NONE
+    metrics: Mapping[str, MetricValue] = _NONE
+    action_counts: Mapping[str, list[int]] = _NONE
+
+
+def episode_rows_to_table(rows: Sequence[EpisodeRow], part: str) -> pa.Table:
+    """The rows as they stand in a part of `episodes/`.
+
+    Example:
+        >>> episode_rows_to_table([EpisodeRow(0, 1, 2)], "part-0").num_rows
+        1
+    """
+    names = [*EpisodeRow._fields, "part"]
+    values = dict(zip(names, [*zip(*rows, strict=True), [part] * len(rows)], strict=True))
+    values["return"] = values.pop("episode_return")
+    return pa.table(
+        [
+            _map_array(values[field.name], field.type) if pa.types.is_map(field.type)
+            else pa.array(values[field.name], field.type)
+            for field in EPISODES_SCHEMA
+        ],
+        schema=EPISODES_SCHEMA,
+    )
+
+
+def _map_array(mappings: Sequence[Mapping[str, Any]], kind: pa.MapType) -> pa.Array:
+    offsets = np.zeros(len(mappings) + 1, np.int32)
+    np.cumsum([len(mapping) for mapping in mappings], out=offsets[1:])
+    keys = [key for mapping in mappings for key in mapping]
+    items = [value for mapping in mappings for value in mapping.values()]
+    if pa.types.is_struct(kind.item_type):
+        items = [{"value": item.value, "episode": item.episode, "run": item.run} for item in items]
+    return pa.MapArray.from_arrays(offsets, pa.array(keys, pa.string()), pa.array(items, kind.item_type))
+
+
+def scalar_figures(info: Mapping[str, Any]) -> tuple[dict[str, float], bool | None]:
+    """The scalars of an episode's last info, and whether it was a success, where the environment says so.
+
+    Example:
+        >>> scalar_figures({"is_success": True, "x_position": np.float32(2.5), "note": "fell"})
+        ({'x_position': 2.5}, True)
+    """
+    figures = {str(key): float(value) for key, value in info.items() if _is_scalar(value)}
+    success = next((bool(figures.pop(key)) for key in ("is_success", "success") if key in figures), None)
+    return figures, success
+
+
+def _is_scalar(value: object) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim == 0 and value.dtype.kind in "biuf"
+    return isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating)

@@ -1,0 +1,192 @@
+"""A part of a recording: whole episodes that become readable together, or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from maze.core.env.actor_id import ActorID
+from maze.core.env.event import EpisodeEnded, Event, EventRecord
+from maze.core.recording.episode_row import EpisodeRow, episode_rows_to_table
+from maze.core.recording.event_schema import columns_to_batch, episode_ended_columns, event_arrow_schema, event_columns
+from maze.core.recording.trajectory_schema import PackedSegment, TrajectorySchema
+
+_EVENTS_PER_BLOCK = 65536
+
+
+class Part:
+    """Whole episodes on their way to disk.
+
+    Everything is written under temporary names; `commit` makes it readable, the file in `episodes/` last. Rows are
+    written in blocks, never per episode.
+
+    Args:
+        run_dir: The run directory.
+        name: Unique in the run.
+        schema: The columns of the trajectories; None: for failed episodes only, which have none.
+    """
+
+    def __init__(self, run_dir: Path, name: str, schema: TrajectorySchema | None = None) -> None:
+        """Begin an empty part; no file is opened before there is something to write."""
+        self.name = name
+        self.rows: list[EpisodeRow] = []
+        self._run_dir, self._schema = run_dir, schema
+        self._files: dict[Path, pq.ParquetWriter] = {}
+        self._pending: list[tuple[int, PackedSegment]] = []
+        self._n_pending = 0
+        self._events: dict[type[Event], list[tuple[int, int, EventRecord]]] = {}
+        self._ends: list[tuple[EpisodeRow, ActorID, int]] = []
+        self._event_files: dict[type[Event], tuple[Path, pa.Schema]] = {}
+
+    def add_trajectory(self, number: int, packed: PackedSegment) -> None:
+        """Add a stretch of an episode's rows."""
+        self._pending.append((number, packed))
+        self._n_pending += packed.n_rows
+        if self._n_pending >= self._schema.segment_rows:
+            self._write_trajectories()
+
+    def add_events(self, number: int, first_sequence: int, records: Sequence[EventRecord]) -> None:
+        """Add a stretch of an episode's events, the first of which is the `first_sequence`-th of the episode.
+
+        Raises:
+            TypeError: If an event has a field that no column can hold; nothing is added then.
+        """
+        for event_class in dict.fromkeys(type(record.event) for record in records):
+            if event_class not in self._event_files:
+                self._begin_log(event_class)
+        for sequence, record in enumerate(records, first_sequence):
+            log = self._events.setdefault(type(record.event), [])
+            log.append((number, sequence, record))
+            if len(log) >= _EVENTS_PER_BLOCK:
+                self._write_events(type(record.event))
+
+    def add_episode(self, row: EpisodeRow, last_actor: ActorID | None = None, n_events: int = 0) -> None:
+        """Add what is kept of an episode, and, where its last actor is given, the event that it has ended."""
+        self.rows.append(row)
+        if last_actor is not None:
+            self._ends.append((row, last_actor, n_events))
+
+    def commit(self) -> list[int]:
+        """Make the part readable, for good; what it returns are the numbers of its episodes.
+
+        Raises:
+            OSError: If the disk does not take it; nothing of the part is readable then.
+        """
+        if self._pending:
+            self._write_trajectories()
+        for event_class in list(self._events):
+            self._write_events(event_class)
+        if self._ends:
+            self._begin_log(EpisodeEnded)
+            self._write_batch(EpisodeEnded, episode_ended_columns(self._ends))
+        table = episode_rows_to_table(self.rows, self.name)
+        last = self._run_dir / "episodes" / f"{self.name}.parquet"
+        self._open(last, table.schema).write_table(table)
+        for path in [path for path in self._files if path != last] + [last]:
+            self._files[path].close()
+            publish(_temporary(path), path)
+        self._files.clear()
+        return [row.number for row in self.rows]
+
+    def discard(self) -> None:
+        """Forget the part and remove what was written of it."""
+        for path, file in self._files.items():
+            try:
+                file.close()
+            except OSError:
+                pass  # a full disk is the likely reason to discard, and the file goes now anyway
+            _temporary(path).unlink(missing_ok=True)
+        self._files.clear()
+
+    def _write_trajectories(self) -> None:
+        path = self._run_dir / "trajectory_data" / f"{self.name}.parquet"
+        batch = self._schema.to_batch(self._pending, self.name)
+        self._open(path, self._schema.arrow_schema).write_batch(batch)
+        self._pending, self._n_pending = [], 0
+
+    def _write_events(self, event_class: type[Event]) -> None:
+        self._write_batch(event_class, event_columns(self._events.pop(event_class)))
+
+    def _begin_log(self, event_class: type[Event]) -> None:
+        schema = event_arrow_schema(event_class)
+        folder = claim_event_log(self._run_dir / "event_logs", event_class, self.name)
+        self._event_files[event_class] = (folder / f"{self.name}.parquet", schema)
+
+    def _write_batch(self, event_class: type[Event], columns: Sequence[Sequence[Any]]) -> None:
+        path, schema = self._event_files[event_class]
+        self._open(path, schema).write_batch(columns_to_batch(columns, schema, self.name))
+
+    def _open(self, path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+        if path not in self._files:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._files[path] = pq.ParquetWriter(_temporary(path), schema, **_encodings(schema))
+        return self._files[path]
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Give a finished file its name, so that it is whole or absent even after a power cut."""
+    _sync(temporary)
+    temporary.rename(path)
+    _sync(path.parent)
+
+
+def claim_event_log(folder: Path, event_class: type[Event], claimant: str) -> Path:
+    """Folder of an event's log; where another class of that name came first, it is named by the qualified name."""
+    qualified = f"{event_class.__module__}.{event_class.__qualname__}".replace("<locals>", "locals")
+    log = folder / event_class.__name__
+    log.mkdir(parents=True, exist_ok=True)
+    claim = log / f".{claimant}.tmp"
+    claim.write_text(qualified)
+    try:
+        os.link(claim, log / ".event")
+    except FileExistsError:
+        if (log / ".event").read_text() != qualified:
+            return folder / qualified
+    finally:
+        claim.unlink()
+    return log
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{path.name}.tmp")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _encodings(schema: pa.Schema) -> dict[str, Any]:
+    """Encodings that suit the columns: runs for names, differences for counters, split bytes for measurements."""
+    leaves = [leaf for field in schema for leaf in _leaves(field.name, field.type)]
+    names = [path for path, kind in leaves if pa.types.is_dictionary(kind) or pa.types.is_string(kind)]
+    encodings = {path: "DELTA_BINARY_PACKED" for path, kind in leaves if kind in {pa.int64(), pa.int32()}}
+    encodings |= {path: "BYTE_STREAM_SPLIT" for path, kind in leaves if kind in {pa.float64(), pa.float32()}}
+    return {
+        "compression": "zstd",
+        "compression_level": 1,
+        "use_dictionary": names,
+        "column_encoding": {path: encoding for path, encoding in encodings.items() if path not in names},
+        "write_statistics": ["episode", "number"],
+        "write_page_checksum": True,
+        "use_content_defined_chunking": False,
+    }
+
+
+def _leaves(path: str, kind: pa.DataType) -> list[tuple[str, pa.DataType]]:
+    if pa.types.is_struct(kind):
+        return [leaf for child in kind for leaf in _leaves(f"{path}.{child.name}", child.type)]
+    if pa.types.is_map(kind):
+        keys, items = f"{path}.key_value.key", f"{path}.key_value.value"
+        return [*_leaves(keys, kind.key_type), *_leaves(items, kind.item_type)]
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _leaves(f"{path}.list.element", kind.value_type)  # the name that Parquet prescribes
+    return [(path, kind)]
