@@ -117,15 +117,11 @@ def suggest(name: str, choices: Iterable[object]) -> str:
         ": did you mean 'CartPole-v1'?"
     """
     names = [str(choice) for choice in choices]
-    near = get_close_matches(name, names, n=1) or [
-        choice for choice in names if choice.lower() == name.lower()
-    ]
+    near = get_close_matches(name, names, n=1) or [choice for choice in names if choice.lower() == name.lower()]
     return f": did you mean {near[0]!r}?" if near else ""
 
 
-def _check_arguments(
-    name: str, target: Callable[..., Any], arguments: Sequence[str], supplied: Iterable[str]
-) -> None:
+def _check_arguments(name: str, target: Callable[..., Any], arguments: Sequence[str], supplied: Iterable[str]) -> None:
     parameters = accepted_arguments(target)
     if parameters is None:
         return

@@ -149,7 +149,9 @@ def play(writer: RecordingWriter, env: StructuredEnv, number: int, policy: Rando
     return Played(spec, segments, end, writer.finish(draft, end, env))
 
 
-def record(run_dir: Path, env: StructuredEnv, numbers: Iterable[int], writer: str = "a", **options: Any) -> list[Played]:
+def record(
+    run_dir: Path, env: StructuredEnv, numbers: Iterable[int], writer: str = "a", **options: Any
+) -> list[Played]:
     """Record a run, or a part of one, with one commit."""
     write_run_json(run_dir, env, **options)
     writing = RecordingWriter(run_dir, writer, schema_of(env), **options)

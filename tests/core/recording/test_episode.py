@@ -88,12 +88,8 @@ def test_an_event_class_whose_fields_have_changed_is_told(tmp_path: Path) -> Non
 
 
 def test_an_event_of_a_script_is_found_by_the_class_that_another_imports(tmp_path: Path) -> None:
-    from_script = type("Bought", (Bought,), {"__module__": "__main__", "__qualname__": "Bought"})
-    env = Market()
-    env.emit(from_script(1, 2.0, "x"))
-    env.rounds = 0
     record(tmp_path, Market(), [0])
-    elsewhere = type("Bought", (Bought,), {"__module__": "another", "__qualname__": "Bought"})
     recording = Recording(tmp_path)
-    assert recording[0].events(elsewhere) == []
-    assert len(recording[0].events(from_script)) == 6
+    for module, n_events in (("__main__", 6), ("another", 0)):
+        imported = type("Bought", (Bought,), {"__module__": module, "__qualname__": "Bought"})
+        assert len(recording[0].events(imported)) == n_events

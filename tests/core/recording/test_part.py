@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import polars
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from gymnasium import spaces
@@ -22,17 +22,28 @@ from maze.core.recording.part import Part, claim_event_log
 from maze.core.recording.segment import Segment
 from maze.core.recording.trajectory_schema import TrajectorySchema
 
-SHAPES = {"int8": (), "int16": (3,), "int32": (), "int64": (3,), "uint8": (), "uint16": (3,), "uint32": (), "uint64": (3,)}
-EVERYTHING = spaces.Dict({
-    **{name: spaces.Box(-1, 1, (2,), np.dtype(name)) for name in ("float16", "float32", "float64", "longdouble")},
-    **{name: spaces.Box(0, 9, shape, np.dtype(name)) for name, shape in SHAPES.items()},
-    "frame": spaces.Box(0, 255, (9, 9), np.uint8),
-    "texts": spaces.Sequence(spaces.Text(4)),
-    "graph": spaces.Graph(spaces.Box(-1, 1, (2,)), spaces.Discrete(3)),
-    "either": spaces.OneOf([spaces.Discrete(2), spaces.Box(-1, 1, (2,), np.float64)]),
-    "nothing": spaces.Tuple([]),
-    "odd names": spaces.Dict({key: spaces.Box(-1, 1, (), np.float64) for key in KEYS}),
-})
+SHAPES = {
+    "int8": (),
+    "int16": (3,),
+    "int32": (),
+    "int64": (3,),
+    "uint8": (),
+    "uint16": (3,),
+    "uint32": (),
+    "uint64": (3,),
+}
+EVERYTHING = spaces.Dict(
+    {
+        **{name: spaces.Box(-1, 1, (2,), np.dtype(name)) for name in ("float16", "float32", "float64", "longdouble")},
+        **{name: spaces.Box(0, 9, shape, np.dtype(name)) for name, shape in SHAPES.items()},
+        "frame": spaces.Box(0, 255, (9, 9), np.uint8),
+        "texts": spaces.Sequence(spaces.Text(4)),
+        "graph": spaces.Graph(spaces.Box(-1, 1, (2,)), spaces.Discrete(3)),
+        "either": spaces.OneOf([spaces.Discrete(2), spaces.Box(-1, 1, (2,), np.float64)]),
+        "nothing": spaces.Tuple([]),
+        "odd names": spaces.Dict({key: spaces.Box(-1, 1, (), np.float64) for key in KEYS}),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -101,12 +112,12 @@ def test_everybody_reads_every_type_and_every_name(tmp_path: Path) -> None:
     expected = pq.read_table(glob.replace("*", "part-a-00001"), page_checksum_verification=True)
     observations = expected["observation"].to_pylist()
     names = list(observations[0])
-    frame = polars.read_parquet(glob)["observation"].struct.unnest()
+    frame = pl.read_parquet(glob)["observation"].struct.unnest()
     for name in names:
         assert frame[name].to_list() == [observation[name] for observation in observations], name
-    from_duckdb = [row[0] for row in duckdb.sql(f"SELECT observation FROM '{glob}'").fetchall()]
+    from_duckdb = [row[0] for row in duckdb.execute(f"SELECT observation FROM '{glob}'").fetchall()]
     for name in names:
-        if name not in {"odd names"}:
+        if name != "odd names":
             assert [row[name] for row in from_duckdb] == [observation[name] for observation in observations], name
     assert [list(row["odd names"].values()) for row in from_duckdb] == [
         list(observation["odd names"].values()) for observation in observations

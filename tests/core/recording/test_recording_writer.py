@@ -105,7 +105,7 @@ def test_a_disk_that_does_not_take_it_is_told(tmp_path: Path) -> None:
     run_dir.write_text("no folder")
     writer = RecordingWriter(run_dir, "a", schema_of(cart_pole()))
     play(writer, cart_pole(), 0)
-    with pytest.raises(RecordingError, match="cannot write to .*run"):
+    with pytest.raises(RecordingError, match=r"cannot write to .*run"):
         writer.commit()
 
 

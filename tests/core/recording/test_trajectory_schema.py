@@ -27,7 +27,9 @@ def test_flat_rows_have_the_value_itself_and_a_row_of_the_final_observation() ->
     schema = flat()
     rows = schema.to_batch([(7, schema.pack(segment()))], "part-a-1").to_pylist()
     assert [row["observation"] for row in rows] == [[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]
-    assert [(row["episode"], row["step"], row["time"], row["action"], row["reward"], row["credit"]) for row in rows] == [
+    assert [
+        (row["episode"], row["step"], row["time"], row["action"], row["reward"], row["credit"]) for row in rows
+    ] == [
         (7, 0, 0, 0, 0.5, 0.5),
         (7, 1, 1, 1, 0.5, 0.5),
         (7, 2, 2, None, None, None),

@@ -26,7 +26,7 @@ class LunarLanderHeuristics(StructuredPolicy):
 
     def attach(self, env: StructuredEnv, slot: int = 0) -> None:
         """Look at the environment: the heuristic asks it whether its engines are continuous."""
-        from gymnasium.envs.box2d.lunar_lander import LunarLander, heuristic  # noqa: PLC0415 - needs Box2D
+        from gymnasium.envs.box2d.lunar_lander import LunarLander, heuristic
 
         if not isinstance(env.unwrapped, LunarLander):
             raise TypeError(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from functools import partial
-from itertools import chain
+from hashlib import shake_128
+from itertools import chain, count
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -17,13 +17,12 @@ from maze.core.env.actor_id import ActorID, StepKey
 
 Stream: TypeAlias = Callable[[], Any]
 
-FIRST_BLOCK, LARGEST_BLOCK = 32, 1024
+BLOCK = 32
+"""Actions drawn at a time: few enough for short episodes, because a call costs microseconds however little it draws."""
 
 
 class RandomPolicy(StructuredPolicy):
     """Samples every action from its space, as gymnasium's `Space.sample` distributes it.
-
-    Actions are drawn in blocks, because a generator's call costs microseconds, however little it draws.
 
     Args:
         action_spaces: The action space of each step key.
@@ -32,71 +31,63 @@ class RandomPolicy(StructuredPolicy):
         >>> policy = RandomPolicy({0: gymnasium.spaces.Discrete(3)})
         >>> policy.reset(seed=7)
         >>> [policy.act(None, ActorID(0, 0)) for _ in range(6)]
-        [2, 1, 2, 2, 1, 2]
+        [1, 2, 0, 0, 2, 1]
     """
 
     def __init__(self, action_spaces: Mapping[StepKey, gymnasium.Space[Any]]) -> None:
         """Prepare one stream of actions per step key and slot."""
         self.action_spaces = action_spaces
         self._streams: dict[int, dict[StepKey, Stream]] = {}
-        self._generators: dict[int, np.random.Generator] = {}
 
     def reset(self, seed: int, slot: int = 0) -> None:
-        """Begin new streams of actions, all from one generator."""
-        if slot not in self._generators:
-            self._generators[slot] = np.random.Generator(np.random.PCG64())
-        generator = self._generators[slot]
-        generator.bit_generator.state = seeded_state(seed)
-        self._streams[slot] = {key: action_stream(space, generator) for key, space in self.action_spaces.items()}
+        """Begin a new stream of actions for each step key."""
+        self._streams[slot] = {
+            key: action_stream(space, seed, number) for number, (key, space) in enumerate(self.action_spaces.items())
+        }
 
     def act(self, observation: Any, actor_id: ActorID, slot: int = 0) -> Any:
         """Take the next action of the actor's stream; the observation does not matter."""
         return self._streams[slot][actor_id[0]]()
 
 
-def seeded_state(seed: int) -> dict[str, Any]:
-    """State of a PCG64 generator for a seed; to set it takes a tenth of the time that a new generator takes.
-
-    The 256 bits are a BLAKE2b digest of the seed (RFC 7693), the increment made odd as O'Neill's PCG requires.
-
-    Example:
-        >>> seeded_state(1)["bit_generator"], seeded_state(1) == seeded_state(1), seeded_state(1) == seeded_state(2)
-        ('PCG64', True, False)
-    """
-    digest = hashlib.blake2b(seed.to_bytes(32, "little"), digest_size=32).digest()
-    state, increment = int.from_bytes(digest[:16], "little"), int.from_bytes(digest[16:], "little") | 1
-    return {"bit_generator": "PCG64", "state": {"state": state, "inc": increment}, "has_uint32": 0, "uinteger": 0}
-
-
-def action_stream(space: gymnasium.Space[Any], generator: np.random.Generator) -> Stream:
+def action_stream(space: gymnasium.Space[Any], seed: int, number: int = 0) -> Stream:
     """Endless random samples of a space; nothing is drawn before the first is asked for.
 
+    Args:
+        space: Where the samples come from.
+        seed: Of all the streams that belong together; not negative.
+        number: Which of them this is; each is independent of the others.
+
     Example:
-        >>> draw = action_stream(gymnasium.spaces.Box(-1, 1, (2,)), np.random.default_rng(3))
-        >>> draw().round(2)
-        array([-0.83, -0.53], dtype=float32)
+        >>> draw = action_stream(gymnasium.spaces.Box(-1, 1, (2,)), seed=3)
+        >>> draw().dtype, draw().shape
+        (dtype('float32'), (2,))
     """
-    blocks = (_draw(space, generator, size) for size in _block_sizes())
-    return chain.from_iterable(blocks).__next__
+    return chain.from_iterable(_blocks(space, seed, number)).__next__
 
 
-def _block_sizes() -> Iterator[int]:
-    size = FIRST_BLOCK
-    while True:
-        yield size
-        size = min(2 * size, LARGEST_BLOCK)
-
-
-def _draw(space: gymnasium.Space[Any], generator: np.random.Generator, size: int) -> Iterable[Any]:
+def _blocks(space: gymnasium.Space[Any], seed: int, number: int) -> Iterable[Iterable[Any]]:
     if isinstance(space, gymnasium.spaces.Discrete):
-        block: list[int] = generator.integers(space.start, space.start + space.n, size=size).tolist()
-        return block
+        return map(partial(_discrete_block, int(space.start), np.uint64(space.n), f"{seed}/{number}/"), count())
+    return _sampled_blocks(space, np.random.SeedSequence(seed, spawn_key=(number,)))
+
+
+def _discrete_block(start: int, n: np.uint64, prefix: str, block: int) -> list[int]:
+    """Words of the extendable hash SHAKE128 (FIPS 202), for to seed a generator takes longer than a short episode.
+
+    The bias of the remainder is below n / 2**64.
+    """
+    words = np.frombuffer(shake_128(f"{prefix}{block}".encode()).digest(8 * BLOCK), np.uint64)
+    values: list[int] = (words % n).tolist()
+    return [start + value for value in values] if start else values
+
+
+def _sampled_blocks(space: gymnasium.Space[Any], seed: np.random.SeedSequence) -> Iterable[Iterable[Any]]:
+    generator = np.random.default_rng(seed)
     if isinstance(space, gymnasium.spaces.Box) and space.is_bounded() and space.dtype.kind == "f":
-        return generator.uniform(space.low, space.high, size=(size, *space.shape)).astype(space.dtype)
+        while True:
+            yield generator.uniform(space.low, space.high, size=(BLOCK, *space.shape)).astype(space.dtype)
     sampler = deepcopy(space)
     sampler.seed(int(generator.integers(2**31)))
-    return map(partial(_sample, sampler), range(size))
-
-
-def _sample(space: gymnasium.Space[Any], _: int) -> Any:
-    return space.sample()
+    while True:
+        yield (sampler.sample(),)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from inspect import get_annotations
 from math import inf, nan
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args, get_type_hints
 
 from maze.core.env.actor_id import ActorID
 
@@ -67,6 +69,13 @@ class Event:
 
     metrics: ClassVar[tuple[Metric, ...]] = (Metric(),)
     """The figures that recordings and tables show; by default how often it happened in an episode."""
+
+    def __init_subclass__(cls) -> None:
+        """Resolve annotations that are strings while their names are known: by value, events travel without them."""
+        super().__init_subclass__()
+        with suppress(NameError):  # in a function they may be local; the event's log will say what it cannot resolve
+            types = get_type_hints(cls, include_extras=True)
+            cls.__annotations__ = {name: types[name] for name in get_annotations(cls)}
 
 
 @dataclass(frozen=True)
@@ -182,5 +191,3 @@ def _field(event: Event, name: str) -> Any:
         raise ValueError(
             f"a metric of event {type(event).__name__} names the field {name!r}, which the event does not have"
         ) from None
-
-

@@ -48,6 +48,10 @@ class GymEnv(StructuredEnv):
         self.metadata = env.metadata
         self.render_mode = env.render_mode
 
+    def __repr__(self) -> str:
+        """Show the adapted environment with its wrappers."""
+        return f"<GymEnv{self.env}>"
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode of the adapted environment."""
         return self.env.reset(seed=seed, options=options)

@@ -40,7 +40,7 @@ class CommittedEpisodes:
         rows = rows.take(pa.array(np.lexsort((has_failed, rows["number"].to_numpy())))).combine_chunks()
         numbers = rows["number"].to_numpy()
         is_repeated = np.append(False, numbers[1:] == numbers[:-1])[: len(numbers)]
-        repeated = rows.filter(pa.array(is_repeated)).filter(pc.field("error").is_null())
+        repeated = rows.filter(pc.and_(pa.array(is_repeated), pc.is_null(rows["error"])))
         self.repeated: list[tuple[int, str]] = list(
             zip(repeated["number"].to_pylist(), repeated["part"].to_pylist(), strict=True)
         )

@@ -68,11 +68,10 @@ class EpisodeDraft:
                 self.events += segment.events
         return packed
 
-    def row(
-        self, end: EpisodeEnd, metrics: Mapping[str, MetricValue], kpis: Mapping[str, float]
-    ) -> EpisodeRow:
+    def row(self, end: EpisodeEnd, metrics: Mapping[str, MetricValue], kpis: Mapping[str, float]) -> EpisodeRow:
         """Sum the ended episode up."""
         info, success = scalar_figures(end.info) if end.info else ({}, None)
+        # By position, which is faster: error, its step, its traceback and the attempts are those of a failed episode.
         return EpisodeRow(
             *self.spec,
             self._hash.hexdigest(),
@@ -83,11 +82,15 @@ class EpisodeDraft:
             end.truncated,
             end.truncated_by,
             success,
-            seconds=monotonic() - self._started,
-            info=info,
-            kpis={key: float(value) for key, value in kpis.items()} if kpis else kpis,
-            metrics=metrics,
-            action_counts=self._action_counts,
+            None,
+            None,
+            None,
+            None,
+            monotonic() - self._started,
+            info,
+            {key: float(value) for key, value in kpis.items()} if kpis else kpis,
+            metrics,
+            self._action_counts,
         )
 
     def _count_actions(self, packed: PackedSegment, actions: list[Any]) -> None:
@@ -100,6 +103,8 @@ class EpisodeDraft:
             if packed.keys is None and counted.n <= FEW_ACTIONS:
                 counts = [actions.count(action) for action in range(counted.start, counted.start + counted.n)]
             else:
-                counts = np.bincount(codec.unpack([of_key]) - counted.start, minlength=counted.n).tolist()
+                indices = codec.unpack([of_key]) - counted.start
+                in_range = indices[(indices >= 0) & (indices < counted.n)]
+                counts = np.bincount(in_range, minlength=counted.n).tolist()
             seen = self._action_counts.get(name)
             self._action_counts[name] = counts if seen is None else list(map(add, seen, counts))

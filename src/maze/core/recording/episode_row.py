@@ -17,29 +17,31 @@ _METRICS = pa.map_(
     pa.struct([("value", pa.float64()), ("episode", pa.string()), ("run", pa.string())]),
 )
 
-EPISODES_SCHEMA = pa.schema([
-    ("number", pa.int64()),
-    ("env_seed", pa.int64()),
-    ("agent_seed", pa.int64()),
-    ("hash", pa.string()),
-    ("length", pa.int64()),
-    ("n_decisions", pa.int64()),
-    ("return", pa.float64()),
-    ("terminated", pa.bool_()),
-    ("truncated", pa.bool_()),
-    ("truncated_by", pa.string()),
-    ("success", pa.bool_()),
-    ("error", pa.string()),
-    ("error_step", pa.int64()),
-    ("traceback", pa.string()),
-    ("attempts", pa.int64()),
-    ("seconds", pa.float64()),
-    ("info", _FIGURES),
-    ("kpis", _FIGURES),
-    ("metrics", _METRICS),
-    ("action_counts", pa.map_(pa.string(), pa.list_(pa.int64()))),
-    ("part", pa.string()),
-])
+EPISODES_SCHEMA = pa.schema(
+    [
+        ("number", pa.int64()),
+        ("env_seed", pa.int64()),
+        ("agent_seed", pa.int64()),
+        ("hash", pa.string()),
+        ("length", pa.int64()),
+        ("n_decisions", pa.int64()),
+        ("return", pa.float64()),
+        ("terminated", pa.bool_()),
+        ("truncated", pa.bool_()),
+        ("truncated_by", pa.string()),
+        ("success", pa.bool_()),
+        ("error", pa.string()),
+        ("error_step", pa.int64()),
+        ("traceback", pa.string()),
+        ("attempts", pa.int64()),
+        ("seconds", pa.float64()),
+        ("info", _FIGURES),
+        ("kpis", _FIGURES),
+        ("metrics", _METRICS),
+        ("action_counts", pa.map_(pa.string(), pa.list_(pa.int64()))),
+        ("part", pa.string()),
+    ]
+)
 """The columns of `episodes/`; figures whose names are not known before the first step are maps."""
 
 
@@ -88,7 +90,8 @@ def episode_rows_to_table(rows: Sequence[EpisodeRow], part: str) -> pa.Table:
     values["return"] = values.pop("episode_return")
     return pa.table(
         [
-            _map_array(values[field.name], field.type) if pa.types.is_map(field.type)
+            _map_array(values[field.name], field.type)
+            if pa.types.is_map(field.type)
             else pa.array(values[field.name], field.type)
             for field in EPISODES_SCHEMA
         ],

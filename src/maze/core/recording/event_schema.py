@@ -9,23 +9,33 @@ from operator import attrgetter
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pyarrow as pa
 
 from maze.core.env.actor_id import ActorID
 from maze.core.env.event import Event, EventRecord
 from maze.core.recording.episode_row import EpisodeRow
 
+_INSTANCES: dict[Any, Any] = {
+    bool: (bool, np.bool_),
+    int: (int, np.integer),
+    float: (float, int, np.floating, np.integer),
+    str: str,
+    bytes: bytes,
+}
 _SCALARS = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string(), bytes: pa.binary()}
 
-_PLACE = pa.schema([
-    pa.field("part", pa.dictionary(pa.int32(), pa.string())),
-    pa.field("episode", pa.int64()),
-    pa.field("step", pa.int64()),
-    pa.field("time", pa.int64()),
-    pa.field("step_key", pa.string()),
-    pa.field("agent_id", pa.int64()),
-    pa.field("sequence", pa.int64()),
-])
+_PLACE = pa.schema(
+    [
+        pa.field("part", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("episode", pa.int64()),
+        pa.field("step", pa.int64()),
+        pa.field("time", pa.int64()),
+        pa.field("step_key", pa.string()),
+        pa.field("agent_id", pa.int64()),
+        pa.field("sequence", pa.int64()),
+    ]
+)
 """Where an event happened: the columns that every log begins with."""
 
 
@@ -41,7 +51,7 @@ def event_arrow_schema(event_class: type[Event]) -> pa.Schema:
         ['part', 'episode', 'step', 'time']
     """
     hints = get_type_hints(event_class)
-    names = _field_names(event_class)
+    names = _field_names(event_class)  # type: ignore[arg-type]
     if taken := [name for name in names if name in _PLACE.names]:
         raise TypeError(f"event {event_class.__name__}: {taken[0]!r} is a column of every event log: rename the field")
     return pa.schema(
@@ -52,7 +62,7 @@ def event_arrow_schema(event_class: type[Event]) -> pa.Schema:
 
 def event_columns(records: Sequence[tuple[int, int, EventRecord]]) -> list[Sequence[Any]]:
     """Columns of one kind of event, from (episode number, sequence in the episode, record) of each."""
-    values = _values(type(records[0][2].event))
+    values = _values(type(records[0][2].event))  # type: ignore[arg-type]
     actors = [record.actor_id for _, _, record in records]
     return [
         [number for number, _, _ in records],
@@ -99,6 +109,9 @@ def columns_to_batch(columns: Sequence[Sequence[Any]], schema: pa.Schema, part: 
 def canonical_event(record: EventRecord) -> bytes:
     """What an event adds to the hash of its episode.
 
+    Raises:
+        TypeError: If a value is not of its field's type; so it is its own episode that fails, not the whole part.
+
     Example:
         >>> from maze.core.env.actor_id import FLAT_ACTOR
         >>> from maze.core.env.event import EpisodeEnded
@@ -106,7 +119,13 @@ def canonical_event(record: EventRecord) -> bytes:
         b'3|3|(0, 0)|EpisodeEnded|(4, 4.0, True, False)\\n'
     """
     event_class = type(record.event)
-    values = _values(event_class)(record.event)
+    values = _values(event_class)(record.event)  # type: ignore[arg-type]
+    for value, (name, kinds) in zip(values, _kinds(event_class), strict=True):  # type: ignore[arg-type]
+        if not isinstance(value, kinds):
+            raise TypeError(
+                f"event {event_class.__name__}: {name}={value!r} has another type than its field says: "
+                "convert it where it is emitted"
+            )
     actor = tuple(record.actor_id)
     return f"{record.step}|{record.time}|{actor!r}|{event_class.__qualname__}|{values!r}\n".encode()
 
@@ -118,10 +137,17 @@ def _field_names(event_class: type[Event]) -> tuple[str, ...]:
 
 @cache
 def _values(event_class: type[Event]) -> Callable[[Event], tuple[Any, ...]]:
-    names = _field_names(event_class)
+    names = _field_names(event_class)  # type: ignore[arg-type]
     if len(names) == 1:
         return lambda event: (getattr(event, names[0]),)
     return attrgetter(*names) if names else lambda _: ()
+
+
+@cache
+def _kinds(event_class: type[Event]) -> tuple[tuple[str, Any], ...]:
+    """What the values of each field may be instances of; lists and optional values are checked when they are written."""
+    hints = get_type_hints(event_class)
+    return tuple((name, _INSTANCES.get(hints[name], object)) for name in _field_names(event_class))  # type: ignore[arg-type]
 
 
 def _arrow_type(hint: Any, event_class: type[Event], name: str) -> pa.DataType:

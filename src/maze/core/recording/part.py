@@ -28,10 +28,10 @@ class Part:
     Args:
         run_dir: The run directory.
         name: Unique in the run.
-        schema: The columns of the trajectories; None: for failed episodes only, which have none.
+        schema: The columns of the trajectories.
     """
 
-    def __init__(self, run_dir: Path, name: str, schema: TrajectorySchema | None = None) -> None:
+    def __init__(self, run_dir: Path, name: str, schema: TrajectorySchema) -> None:
         """Begin an empty part; no file is opened before there is something to write."""
         self.name = name
         self.rows: list[EpisodeRow] = []
@@ -123,7 +123,7 @@ class Part:
 
     def _open(self, path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         if path not in self._files:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(path.parent)
             self._files[path] = pq.ParquetWriter(_temporary(path), schema, **_encodings(schema))
         return self._files[path]
 
@@ -139,7 +139,7 @@ def claim_event_log(folder: Path, event_class: type[Event], claimant: str) -> Pa
     """Folder of an event's log; where another class of that name came first, it is named by the qualified name."""
     qualified = f"{event_class.__module__}.{event_class.__qualname__}".replace("<locals>", "locals")
     log = folder / event_class.__name__
-    log.mkdir(parents=True, exist_ok=True)
+    _make_folder(log)
     claim = log / f".{claimant}.tmp"
     claim.write_text(qualified)
     try:
@@ -150,6 +150,14 @@ def claim_event_log(folder: Path, event_class: type[Event], claimant: str) -> Pa
     finally:
         claim.unlink()
     return log
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder that is there even after a power cut."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
 
 
 def _temporary(path: Path) -> Path:
@@ -177,7 +185,6 @@ def _encodings(schema: pa.Schema) -> dict[str, Any]:
         "column_encoding": {path: encoding for path, encoding in encodings.items() if path not in names},
         "write_statistics": ["episode", "number"],
         "write_page_checksum": True,
-        "use_content_defined_chunking": False,
     }
 
 

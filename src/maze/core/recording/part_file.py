@@ -151,7 +151,7 @@ class PartFile:
             return read()
         except FileNotFoundError:
             raise DamagedRecordingError(f"{self.path} is missing") from None
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:  # Arrow's many words for damage
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:  # Arrow's words for damage
             raise DamagedRecordingError(f"{self.path} is damaged: {str(error).splitlines()[0]}") from None
 
 

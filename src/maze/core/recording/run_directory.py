@@ -11,13 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from maze.core.recording.committed_episodes import read_episode_parts
 from maze.core.recording.part import publish
 from maze.factory import ConfigurationError
-
-FORMAT_VERSION = 1
 
 
 def new_run_path(root: Path = Path("outputs")) -> Path:
@@ -57,6 +56,7 @@ class RunDirectory:
             self.close()
             raise ConfigurationError(f"another process writes {path}: wait for it, or choose another folder") from None
         except OSError as error:
+            self.close()
             raise ConfigurationError(f"cannot write to {path}: {error.strerror}") from error
         if not resume and (self.path / "run.json").exists():
             self.close()
@@ -68,11 +68,18 @@ class RunDirectory:
             os.close(self._lock)
             self._lock = None
 
-    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write one of the run's JSON files, whole or not at all."""
+    def write_json(self, name: str, content: Mapping[str, Any], *, durable: bool = True) -> None:
+        """Write one of the run's JSON files, whole or not at all; a durable one outlives a power cut."""
         temporary = self.path / f"{name}.tmp"
-        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        publish(temporary, self.path / name)
+        try:
+            temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+            if durable:
+                publish(temporary, self.path / name)
+            else:
+                temporary.rename(self.path / name)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Read one of the run's JSON files."""
@@ -80,10 +87,13 @@ class RunDirectory:
         return content
 
     def committed(self) -> set[int]:
-        """Numbers of the episodes that are on disk for good; failed ones are not."""
+        """Numbers of the episodes that are on disk for good; failed ones are not.
+
+        Raises:
+            ConfigurationError: If a part is damaged.
+        """
         numbers: set[int] = set()
-        for path in (self.path / "episodes").glob("*.parquet"):
-            table = pq.read_table(path, columns=["number", "error"], partitioning=None)
+        for table in self._parts().values():
             numbers.update(table.filter(pc.is_null(table["error"]))["number"].to_pylist())
         return numbers
 
@@ -94,7 +104,7 @@ class RunDirectory:
         """
         kept = {f"{name}.parquet" for name in but}
         for folder in self._folders():
-            for path in folder.glob(f"*part-{writer}-*.parquet*"):
+            for path in folder.glob(f"*part-{writer}-*"):
                 if path.name not in kept:
                     path.unlink(missing_ok=True)
 
@@ -102,17 +112,21 @@ class RunDirectory:
         """Remove what dead processes left behind: unfinished files, parts without their episodes, failed episodes.
 
         Failed episodes are run again when a run goes on, so what was noted of them goes.
+
+        Raises:
+            ConfigurationError: If a part is damaged; nothing is removed then.
         """
-        episodes = self.path / "episodes"
-        for path in episodes.glob("*.parquet"):
-            table = pq.read_table(path, columns=["error"], partitioning=None)
-            if table.num_rows == table["error"].drop_null().length():
-                path.unlink()
-        kept = {path.name for path in episodes.glob("*.parquet")}
+        kept = {f"{name}.parquet" for name, table in self._parts().items() if table["error"].null_count}
         for folder in self._folders():
             for path in folder.iterdir():
                 if path.is_file() and path.name != ".event" and path.name not in kept:
                     path.unlink(missing_ok=True)
+
+    def _parts(self) -> dict[str, pa.Table]:
+        tables, damage = read_episode_parts(self.path, {})
+        for error in damage.values():
+            raise ConfigurationError(f"{error}: move that file away, and its episodes are played again")
+        return tables
 
     def _folders(self) -> list[Path]:
         logs = self.path / "event_logs"

@@ -94,27 +94,28 @@ class TrajectorySchema:
         self.segment_rows = _rows_of_32_mib([*observation_spaces.values(), *action_spaces.values()])
         self.observation_codecs = [space_codec(observation_spaces[key]) for key in self.step_keys]
         self.action_codecs = [space_codec(action_spaces[key]) for key in self.step_keys]
-        self.arrow_schema = pa.schema([
-            pa.field("part", pa.dictionary(pa.int32(), pa.string()), nullable=False),
-            pa.field("episode", pa.int64(), nullable=False),
-            pa.field("step", pa.int64(), nullable=False),
-            pa.field("time", pa.int64(), nullable=False),
-            pa.field("step_key", pa.dictionary(pa.int32(), pa.string()), nullable=False),
-            pa.field("agent_id", pa.int64(), nullable=False),
-            self._field("observation", self.observation_codecs),
-            self._field("action", self.action_codecs),
-            pa.field("reward", pa.float64()),
-            pa.field("credit", pa.float64()),
-            pa.field("terminated", pa.bool_()),
-            pa.field("truncated", pa.bool_()),
-        ])
+        self._codecs = self.observation_codecs + self.action_codecs
+        self.arrow_schema = pa.schema(
+            [
+                pa.field("part", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+                pa.field("episode", pa.int64(), nullable=False),
+                pa.field("step", pa.int64(), nullable=False),
+                pa.field("time", pa.int64(), nullable=False),
+                pa.field("step_key", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+                pa.field("agent_id", pa.int64(), nullable=False),
+                self._field("observation", self.observation_codecs),
+                self._field("action", self.action_codecs),
+                pa.field("reward", pa.float64()),
+                pa.field("credit", pa.float64()),
+                pa.field("terminated", pa.bool_()),
+                pa.field("truncated", pa.bool_()),
+            ]
+        )
 
     def _field(self, name: str, codecs: Sequence[Any]) -> pa.Field:
         if self.flat:
             return codecs[0].field(name)
-        return pa.field(
-            name, pa.struct([codec.field(name) for name, codec in zip(self.names, codecs, strict=True)])
-        )
+        return pa.field(name, pa.struct([codec.field(name) for name, codec in zip(self.names, codecs, strict=True)]))
 
     def pack(self, segment: Segment) -> PackedSegment:
         """Turn the lists of a segment into bytes.
@@ -160,9 +161,7 @@ class TrajectorySchema:
         pieces: list[Any] = [_two_integers(packed.start, packed.n_rows)]
         if packed.keys is not None:
             pieces += (packed.keys, packed.agent_ids, packed.times)
-        for codec, samples in zip(self.observation_codecs, packed.observations, strict=True):
-            pieces += codec.packed_bytes(samples)
-        for codec, samples in zip(self.action_codecs, packed.actions, strict=True):
+        for codec, samples in zip(self._codecs, packed.observations + packed.actions, strict=True):
             pieces += codec.packed_bytes(samples)
         pieces += (packed.rewards, packed.terminated, packed.truncated)
         if packed.events:
@@ -190,9 +189,7 @@ class TrajectorySchema:
             pa.array(step),
             pa.array(step if flat else _joined([block.times for block in blocks], np.int64)),
             pa.DictionaryArray.from_arrays(keys.astype(np.int32), self.names),
-            pa.array(
-                np.zeros(total, np.int64) if flat else _joined([block.agent_ids for block in blocks], np.int64)
-            ),
+            pa.array(np.zeros(total, np.int64) if flat else _joined([block.agent_ids for block in blocks], np.int64)),
             self._values("observation", [block.observations for block in blocks], keys, np.ones(total, np.bool_)),
             self._values("action", [block.actions for block in blocks], keys, decided),
             rewards,
@@ -202,9 +199,7 @@ class TrajectorySchema:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self.arrow_schema)
 
-    def _values(
-        self, name: str, blocks: Sequence[Sequence[Packed]], keys: np.ndarray, present: np.ndarray
-    ) -> pa.Array:
+    def _values(self, name: str, blocks: Sequence[Sequence[Packed]], keys: np.ndarray, present: np.ndarray) -> pa.Array:
         """The column of observations or actions, from those per step key; null where a row has none of that key."""
         codecs = self.observation_codecs if name == "observation" else self.action_codecs
         children = []
@@ -241,7 +236,7 @@ _two_integers = Struct("<qq").pack
 def _rows_of_32_mib(spaces: Sequence[gymnasium.Space[Any]]) -> int:
     """Decisions that are held in memory at a time: a power of two up to 65,536, by the spaces alone."""
     rows = 2**25 // max(sum(map(_sample_bytes, spaces)), 1)
-    return 2 ** min(max(rows.bit_length() - 1, 4), 16)
+    return 1 << min(max(rows.bit_length() - 1, 4), 16)
 
 
 def _sample_bytes(space: gymnasium.Space[Any]) -> int:
@@ -250,7 +245,8 @@ def _sample_bytes(space: gymnasium.Space[Any]) -> int:
     if isinstance(space, gymnasium.spaces.Tuple):
         return sum(map(_sample_bytes, space))
     if space.shape is not None and space.dtype is not None:
-        return math.prod(space.shape) * int(space.dtype.itemsize)
+        elements: int = math.prod(space.shape)
+        return elements * space.dtype.itemsize
     return 1024
 
 
@@ -266,10 +262,16 @@ def _joined(pieces: Sequence[Any], dtype: Any) -> np.ndarray:
 
 def _spread(values: pa.Array, present: np.ndarray) -> pa.Array:
     """Values on the present rows, in order, and null on the others."""
-    return values.take(pa.array(np.cumsum(present) - 1, mask=~present))
+    return values.take(_nullable(np.arange(np.count_nonzero(present)), present))
 
 
 def _nullable(values: np.ndarray, present: np.ndarray) -> pa.Array:
+    """Values on the present rows, in order, and null on the others.
+
+    From buffers, because `pa.array` with a mask imports all of `numpy.ma`.
+    """
     column = np.zeros(len(present), values.dtype)
     column[present] = values
-    return pa.array(column, mask=~present)
+    data = np.packbits(column, bitorder="little") if column.dtype == np.bool_ else column
+    buffers = [pa.py_buffer(np.packbits(present, bitorder="little")), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(present), buffers)
