@@ -38,7 +38,7 @@ class GymEnv(StructuredEnv):
         self.spec = env.spec
         while isinstance(env, OrderEnforcing | PassiveEnvChecker | TimeLimit):
             if isinstance(env, TimeLimit):
-                limit = env._max_episode_steps
+                limit = env._max_episode_steps  # noqa: SLF001 - it has no public name
                 self.max_episode_steps = limit if self.max_episode_steps is None else min(limit, self.max_episode_steps)
             env = env.env
         self.env = env

@@ -41,7 +41,7 @@ class StructuredEnv(gymnasium.Env[Any, Any]):
     action_spaces: Mapping[StepKey, gymnasium.Space[Any]]
     """What an actor may do, by step key."""
 
-    action_masks: ActionMasks = {}
+    action_masks: ActionMasks = {}  # noqa: RUF012 - a default, which nobody changes
     """Which observation says what is legal: `{step_key: {action_key: observation_key}}`, 1 = legal, bool or int8.
 
     The action key of an action that is no Dict is None.

@@ -161,7 +161,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    return path.with_name(f"{path.name}.tmp")
+    return path.with_name(f".{path.name}.tmp")  # the dot hides it from readers of the whole folder
 
 
 def _sync(path: Path) -> None:

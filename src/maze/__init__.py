@@ -1,0 +1,76 @@
+"""Rolls out any policy in any environment: reproducible, recorded, counted once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from maze.core.recording.recording import Recording
+    from maze.core.rollout.recipes import EnvLike, PolicyLike, WrappersLike
+    from maze.core.rollout.rollout_result import RolloutResult
+
+__version__ = "0.1.0"
+__all__ = ["load", "rollout"]
+
+
+def rollout(
+    env: EnvLike, agent: PolicyLike = None, wrappers: WrappersLike = None, *, n_processes: int = 1, **arguments: Any
+) -> RolloutResult:
+    """Roll a policy out in an environment, in this process or in several, and record it.
+
+    Args:
+        env: A gymnasium id, a config with a `_target_`, a function or class that makes one, or an environment.
+        agent: A config with a `_target_`, a policy or its class, or a function from observation to action; None:
+            random actions.
+        wrappers: gymnasium wrappers from the inside out, as configs or as functions of the environment.
+        n_processes: Worker processes; 1 plays in this one.
+        **arguments: Of the runner (`n_episodes`, `max_episode_steps`, ...) and of its `run_with` (`seeding`, `run_dir`,
+            `resume`, `config`, `observer`).
+
+    Returns:
+        The statistics, the episodes, what failed, and where all that is recorded.
+
+    Raises:
+        ConfigurationError: If something cannot work, before any process is started.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     result = rollout("CartPole-v1", n_episodes=5, seeding={"env_base_seed": 1}, run_dir=folder + "/run")
+        >>> result.status, len(result.failures)
+        ('completed', 0)
+    """
+    from maze.core.rollout.parallel_rollout_runner import ParallelRolloutRunner
+    from maze.core.rollout.sequential_rollout_runner import SequentialRolloutRunner
+
+    for_run = {"seeding", "run_dir", "resume", "config", "observer"}
+    settings = {key: value for key, value in arguments.items() if key not in for_run}
+    runner = (
+        SequentialRolloutRunner(**settings)
+        if n_processes == 1
+        else ParallelRolloutRunner(n_processes=n_processes, **settings)
+    )
+    return runner.run_with(env, wrappers, agent, **{key: arguments[key] for key in for_run & arguments.keys()})
+
+
+def load(run_dir: str | PathLike[str]) -> Recording:
+    """Read a recorded run back.
+
+    Args:
+        run_dir: The run directory.
+
+    Raises:
+        FileNotFoundError: If there is no run; the message names the nearest one.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = rollout("CartPole-v1", n_episodes=2, run_dir=folder + "/run")
+        ...     len(load(folder + "/run"))
+        2
+    """
+    from maze.core.recording.recording import Recording
+
+    return Recording(run_dir)

@@ -1,0 +1,1 @@
+"""Rollouts: from seeds to episodes, in this process or in many."""

@@ -1,0 +1,118 @@
+"""Which episodes are still to be played, which are being played, and which are done: each counted once."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+
+from maze.core.recording.episode_row import EpisodeRow
+from maze.core.recording.segment import EpisodeSpec
+from maze.core.rollout.rollout_job import Committed, Done, Failed, Report
+from maze.core.rollout.rollout_observer import RolloutObserver
+
+
+class EpisodeLedger:
+    """The account of a run's episodes: every one ends committed or failed, and none twice.
+
+    Args:
+        specs: The episodes to play.
+        observer: Is told what happens to them.
+        max_attempts: How often an episode is tried before it has failed.
+        stop_on_failure: Whether no further episode shall begin when one has failed for good.
+
+    Example:
+        >>> ledger = EpisodeLedger([EpisodeSpec(0, 1, 2)], RolloutObserver())
+        >>> ledger.take(5)
+        [EpisodeSpec(number=0, env_seed=1, agent_seed=2)]
+        >>> ledger.hear(Committed({"part-0": [0]}))
+        >>> ledger.is_settled
+        True
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[EpisodeSpec],
+        observer: RolloutObserver,
+        *,
+        max_attempts: int = 3,
+        stop_on_failure: bool = False,
+    ) -> None:
+        """Begin with every episode still to be played."""
+        self._observer = observer
+        self._stop_on_failure = stop_on_failure
+        self._played: set[int] = set()
+        self._specs = {spec.number: spec for spec in specs}
+        self._waiting = deque(specs)
+        self._attempts: Counter[int] = Counter()
+        self._max_attempts = max_attempts
+        self._unsettled = set(self._specs)
+        self.failures: list[EpisodeRow] = []
+
+    @property
+    def n_waiting(self) -> int:
+        """Episodes that nobody plays."""
+        return len(self._waiting)
+
+    @property
+    def n_played(self) -> int:
+        """Episodes that were played to their end, committed or not; each counts once."""
+        return len(self._played)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every episode is committed or has failed."""
+        return not self._unsettled
+
+    @property
+    def unsettled(self) -> list[int]:
+        """Numbers of the episodes that are neither committed nor failed."""
+        return sorted(self._unsettled)
+
+    def take(self, count: int) -> list[EpisodeSpec]:
+        """Hand out up to `count` episodes."""
+        return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether no further episode shall begin."""
+        return self._stop_on_failure and bool(self.failures)
+
+    def hear(self, report: Report) -> None:
+        """Take in what a worker reports."""
+        if isinstance(report, Done):
+            if report.number not in self._played:  # what a dead worker has lost is played again, and counted once
+                self._played.add(report.number)
+                self._observer.episode_done(*report)
+        elif isinstance(report, Committed):
+            for numbers in report.parts.values():
+                self._unsettled.difference_update(numbers)
+        elif isinstance(report, Failed):
+            self._attempts[report.number] += 1
+            if self._attempts[report.number] < self._max_attempts:
+                self.give_back([report.number])
+            else:
+                self.settle_failed(report)
+                self._observer.episode_failed(report.number, report.error)
+        else:
+            self._observer.note(report.line)
+
+    def give_back(self, numbers: Iterable[int]) -> None:
+        """Take back episodes that were lost through no fault of theirs; they are played next."""
+        self._waiting.extendleft(self._specs[number] for number in sorted(numbers, reverse=True))
+
+    def settle_failed(self, failed: Failed) -> None:
+        """Note that an episode has failed for good."""
+        row = EpisodeRow(
+            *self._specs[failed.number],
+            error=_writable(failed.error),
+            error_step=failed.step,
+            traceback=_writable(failed.traceback),
+            attempts=self._attempts[failed.number],
+        )
+        self.failures.append(row)
+        self._unsettled.discard(failed.number)
+
+
+def _writable(text: str) -> str:
+    """Text as UTF-8 can hold it; messages quote file names and bytes that are none."""
+    return text.encode(errors="backslashreplace").decode()

@@ -1,0 +1,270 @@
+"""How every worker builds its own environments and policy, from what the user gave."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+import gymnasium
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
+
+from maze.core.agent.function_policy import FunctionPolicy
+from maze.core.agent.policy import StructuredPolicy
+from maze.core.agent.random_policy import RandomPolicy
+from maze.core.env.gym_env import GymEnv, make_gym_env
+from maze.core.env.structured_env import StructuredEnv
+from maze.factory import ConfigurationError, accepted_arguments, build, check, suggest
+
+AnyEnv: TypeAlias = gymnasium.Env[Any, Any]
+EnvLike: TypeAlias = str | Mapping[str, Any] | Callable[[], AnyEnv] | AnyEnv
+WrappersLike: TypeAlias = Mapping[str, Any] | Sequence[Any] | None
+PolicyLike: TypeAlias = Mapping[str, Any] | StructuredPolicy | Callable[..., Any] | None
+
+SUPPLIED_TO_POLICIES = ("observation_spaces", "action_spaces", "action_masks", "deterministic")
+MAKE_GYM_ENV = f"{make_gym_env.__module__}.{make_gym_env.__name__}"
+
+
+@dataclass(frozen=True)
+class EnvRecipe:
+    """Builds environments that are all alike.
+
+    Args:
+        env: A gymnasium id, a config with a `_target_`, a function or class without arguments, or an environment.
+        wrappers: gymnasium wrappers from the inside out: configs with a `_target_`, by name or in a list, or functions
+            of the environment.
+        render_mode: How environments show themselves; None: not at all.
+
+    Example:
+        >>> EnvRecipe("CartPole-v1", {"clip": {"_target_": "gymnasium.wrappers.ClipReward", "max_reward": 0.5}})()
+        <GymEnv<ClipReward<TimeLimit<CartPoleEnv<CartPole-v1>>>>>
+    """
+
+    env: EnvLike
+    wrappers: WrappersLike = None
+    render_mode: str | None = None
+
+    def check(self) -> None:
+        """Find mistakes before any environment is built.
+
+        Raises:
+            ConfigurationError: If there is no such environment or wrapper, or it does not take the arguments.
+        """
+        if isinstance(self.env, str):
+            check_gym_id(self.env)
+        elif isinstance(self.env, Mapping):
+            check(self.env, supplied=["render_mode"])
+            if self.env["_target_"] == MAKE_GYM_ENV:
+                check_gym_id(str(self.env["name"]))
+        elif not callable(self.env) and not isinstance(self.env, gymnasium.Env):
+            raise ConfigurationError(
+                f"{self.env!r} is no environment: pass a gymnasium id, a config, a function that makes one, or one"
+            )
+        elif not isinstance(self.env, gymnasium.Env):
+            _check_callable(self.env, supplied=["render_mode"])
+        for wrapper in self._wrappers():
+            if isinstance(wrapper, Mapping):
+                check(wrapper, supplied=["env"])
+            elif not callable(wrapper):
+                raise ConfigurationError(
+                    f"{wrapper!r} is no wrapper: pass a config with a `_target_`, or a function of the environment"
+                )
+
+    def for_workers(self) -> EnvRecipe:
+        """The same recipe, fit for other processes.
+
+        Raises:
+            ConfigurationError: If it holds an environment that nothing tells how to make again.
+        """
+        if not isinstance(self.env, gymnasium.Env):
+            return self
+        return EnvRecipe(_SpecMaker(_whole_spec(self.env)), self.wrappers, self.render_mode)
+
+    def __call__(self, slot: int = 0) -> StructuredEnv:
+        """Build one environment; one that was handed over serves in the first slot, and others are made like it."""
+        if slot and isinstance(self.env, gymnasium.Env):
+            return self.for_workers()()
+        env = self._make()
+        wrappers = self._wrappers()
+        if isinstance(env, StructuredEnv) or isinstance(env.unwrapped, StructuredEnv):
+            return _structured(env, wrappers)
+        for wrapper in wrappers:
+            env = build(wrapper, env=env) if isinstance(wrapper, Mapping) else wrapper(env)
+        return GymEnv(env)
+
+    def close(self, env: StructuredEnv) -> None:
+        """Close an environment that this recipe built; one that the user handed over stays open."""
+        if not isinstance(self.env, gymnasium.Env) or env.unwrapped is not self.env.unwrapped:
+            env.close()
+
+    def _make(self) -> AnyEnv:
+        if isinstance(self.env, gymnasium.Env):
+            return self.env
+        if isinstance(self.env, str):
+            return make_gym_env(self.env, render_mode=self.render_mode)
+        offered = {} if self.render_mode is None else {"render_mode": self.render_mode}
+        if isinstance(self.env, Mapping):
+            env = build(self.env, **offered)
+        else:
+            accepted = accepted_arguments(self.env) or {}
+            env = self.env(**{key: value for key, value in offered.items() if key in accepted})
+        if not isinstance(env, gymnasium.Env):
+            raise ConfigurationError(f"{self.env!r} made a {type(env).__name__}, which is no gymnasium.Env")
+        return env
+
+    def _wrappers(self) -> list[Any]:
+        if isinstance(self.wrappers, str) or (isinstance(self.wrappers, Mapping) and "_target_" in self.wrappers):
+            return [self.wrappers]
+        if isinstance(self.wrappers, Mapping):
+            return [wrapper for wrapper in self.wrappers.values() if wrapper is not None]
+        return list(self.wrappers or ())
+
+
+@dataclass(frozen=True)
+class _SpecMaker:
+    spec: EnvSpec
+
+    def __call__(self) -> AnyEnv:
+        return gymnasium.make(self.spec, disable_env_checker=True)
+
+
+@dataclass(frozen=True)
+class PolicyRecipe:
+    """Builds a worker's policy for its environment.
+
+    Args:
+        agent: A config with a `_target_`, a policy, a policy class, or a function from observation to action; None:
+            random actions. Configs and classes get those of `observation_spaces`, `action_spaces`, `action_masks` and
+            `deterministic` that they have parameters for.
+        deterministic: Whether the policy shall decide without chance.
+
+    Example:
+        >>> env = EnvRecipe("CartPole-v1")()
+        >>> PolicyRecipe({"_target_": "maze.core.agent.random_policy.RandomPolicy"})(env).action_spaces
+        {0: Discrete(2)}
+    """
+
+    agent: PolicyLike = None
+    deterministic: bool = False
+
+    def check(self) -> None:
+        """Find mistakes before anything is built.
+
+        Raises:
+            ConfigurationError: If there is no such policy, or it does not take the arguments.
+        """
+        if isinstance(self.agent, Mapping):
+            check(self.agent, supplied=SUPPLIED_TO_POLICIES)
+        elif self.agent is not None and not callable(self.agent) and not isinstance(self.agent, StructuredPolicy):
+            raise ConfigurationError(
+                f"{self.agent!r} is no policy: pass a config, a policy, its class, or a function of the observation"
+            )
+        elif callable(self.agent) and _is_class(self.agent):
+            if inspect.isclass(self.agent) and not issubclass(self.agent, StructuredPolicy):
+                raise _no_policy(self.agent)
+            _check_callable(self.agent, supplied=SUPPLIED_TO_POLICIES)
+
+    def __call__(self, env: StructuredEnv) -> StructuredPolicy:
+        """Build the policy that decides in `env` and in those like it."""
+        if isinstance(self.agent, StructuredPolicy):
+            return self.agent
+        if callable(self.agent) and not _is_class(self.agent):
+            return FunctionPolicy(self.agent)
+        supplied: dict[str, Any] = {
+            "observation_spaces": env.observation_spaces,
+            "action_spaces": env.action_spaces,
+            "action_masks": env.action_masks,
+            "deterministic": self.deterministic,
+        }
+        if isinstance(self.agent, Mapping):
+            policy = build(self.agent, **supplied)
+        else:
+            make: Callable[..., Any] = RandomPolicy if self.agent is None else self.agent
+            accepted = accepted_arguments(make) or {}
+            policy = make(**{key: value for key, value in supplied.items() if key in accepted})
+        if not isinstance(policy, StructuredPolicy):
+            raise _no_policy(type(policy))
+        return policy
+
+
+def check_gym_id(name: str) -> None:
+    """See that gymnasium knows an environment, importing its module first if the id names one.
+
+    Raises:
+        ConfigurationError: If it does not; the message names the nearest id.
+
+    Example:
+        >>> check_gym_id("CartPol-v1")
+        Traceback (most recent call last):
+        maze.factory.ConfigurationError: there is no environment 'CartPol-v1': did you mean 'CartPole-v1'?
+    """
+    module, _, identifier = name.rpartition(":")
+    if module:
+        try:
+            __import__(module)
+        except ImportError as error:
+            raise ConfigurationError(f"the module of the environment {name!r} cannot be imported: {error}") from error
+    try:
+        gymnasium.spec(identifier)
+    except gymnasium.error.Error as error:
+        near = suggest(identifier, gymnasium.registry)
+        hint = near or ": name a registered one, or `module:Id` for one that your module registers"
+        raise ConfigurationError(f"there is no environment {name!r}{hint}") from error
+
+
+def _no_policy(kind: type) -> ConfigurationError:
+    return ConfigurationError(
+        f"{kind.__name__} is no StructuredPolicy: derive it from "
+        "maze.core.agent.policy.StructuredPolicy, or pass a function of the observation"
+    )
+
+
+def _is_class(agent: object) -> bool:
+    """Whether it makes policies: a class, or one with arguments filled in."""
+    return inspect.isclass(agent.func if isinstance(agent, partial) else agent)
+
+
+def _check_callable(make: Callable[..., Any], supplied: Sequence[str]) -> None:
+    """See that nothing is missing that the caller would have to give."""
+    name = getattr(make, "__qualname__", repr(make))
+    for key, parameter in (accepted_arguments(make) or {}).items():
+        if parameter.default is parameter.empty and key not in supplied:
+            raise ConfigurationError(
+                f"{name} needs the argument {key!r}: pass a config that has it, or functools.partial({name}, {key}=...)"
+            )
+
+
+def _whole_spec(env: AnyEnv) -> EnvSpec:
+    """What tells how to make an environment again, all its wrappers included."""
+    advice = "pass a function that makes it, such as its class"
+    if env.spec is None:
+        raise ConfigurationError(f"{type(env).__name__} cannot be made again, for it has no spec: {advice}")
+    for wrapper in env.spec.additional_wrappers:
+        if wrapper.kwargs is None:
+            raise ConfigurationError(
+                f"{wrapper.name} cannot be made again, for its arguments are not known: {advice}, "
+                "or derive the wrapper from gymnasium.utils.RecordConstructorArgs"
+            )
+    return env.spec
+
+
+def _structured(env: AnyEnv, wrappers: Sequence[Any]) -> StructuredEnv:
+    """Take off what `gymnasium.make` puts around a structured environment, whose interface it would hide."""
+    if wrappers:
+        raise ConfigurationError(
+            f"gymnasium's wrappers hide who acts in {type(env.unwrapped).__name__}: leave `wrappers` empty"
+        )
+    limit = None
+    while not isinstance(env, StructuredEnv):
+        if not isinstance(env, OrderEnforcing | PassiveEnvChecker | TimeLimit):
+            raise ConfigurationError(
+                f"{type(env).__name__} hides who acts in {type(env.unwrapped).__name__}: take that wrapper off"
+            )
+        limit = env._max_episode_steps if isinstance(env, TimeLimit) else limit  # noqa: SLF001 - it has no public name
+        env = env.env
+    if limit is not None:
+        env.max_episode_steps = limit
+    return env

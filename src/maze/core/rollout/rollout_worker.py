@@ -1,0 +1,285 @@
+"""One worker of a run: its environments, its policy, and the episodes that it plays and writes."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator, MutableSequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+from maze.core.agent.policy import StructuredPolicy
+from maze.core.env.actor_id import ActorID
+from maze.core.env.structured_env import StructuredEnv
+from maze.core.recording.episode_draft import EpisodeDraft
+from maze.core.recording.recording_writer import RecordingError, RecordingWriter
+from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
+from maze.core.recording.trajectory_schema import TrajectorySchema
+from maze.core.rollout.episode_loop import EpisodePlay, LoopSettings, play_by_sending, play_episode
+from maze.core.rollout.heartbeat import Heartbeat, Phase
+from maze.core.rollout.probe import seed_global_generators
+from maze.core.rollout.rollout_job import Committed, Done, Failed, Noted, Report, RolloutJob
+from maze.factory import ConfigurationError
+
+Source: TypeAlias = Callable[[], EpisodeSpec | None]
+"""Gives the next episode to play; None: there is none at the moment."""
+
+
+LoopArguments: TypeAlias = tuple[
+    StructuredEnv, EpisodeSpec, LoopSettings, Callable[[Segment], None], MutableSequence[int], int
+]
+
+
+@dataclass(slots=True)
+class _Play:
+    """An episode that waits for a decision."""
+
+    draft: EpisodeDraft
+    loop: EpisodePlay
+    observation: Any = None
+    actor_id: ActorID | None = None
+
+
+class RolloutWorker:
+    """Plays episodes in its slots, writes them, and reports: the same in every kind of runner.
+
+    Args:
+        job: What all workers of the run do.
+        name: Unique among them; it begins the names of the parts that this one writes.
+        report: Takes what there is to tell, as it happens.
+        heartbeat: Where to show signs of life; None: nobody looks.
+        show: Called with the environment and the spec whenever there is something new to see; for rendering.
+
+    Raises:
+        Exception: Whatever the construction of environment or policy raises.
+    """
+
+    def __init__(
+        self,
+        job: RolloutJob,
+        name: str,
+        report: Callable[[Report], None],
+        heartbeat: Heartbeat | None = None,
+        show: Callable[[StructuredEnv, EpisodeSpec], None] | None = None,
+    ) -> None:
+        """Build environments and policy."""
+        self._job, self._report, self._show = job, report, show
+        env = job.env()
+        self.policy: StructuredPolicy = job.policy(env)
+        n_envs = 1 if job.traits.seed_globals else job.n_envs or self.policy.n_envs
+        self.heartbeat = heartbeat or Heartbeat([0] * Heartbeat.size(n_envs))
+        self._envs = [env, *(job.env(slot) for slot in range(1, n_envs))]
+        for slot, each in enumerate(self._envs):
+            self.policy.attach(each, slot)
+        self._schema = TrajectorySchema(env.observation_spaces, env.action_spaces)
+        self._settings = LoopSettings(job.max_episode_steps, self._schema.segment_rows, job.traits.copy_observations)
+        self._writer = RecordingWriter(
+            job.run_dir,
+            name,
+            self._schema,
+            record_trajectory=job.record_trajectory,
+            record_event_logs=job.record_event_logs,
+        )
+        self._drafts: dict[int, EpisodeDraft] = {}
+        self._plays: dict[int, _Play] = {}
+
+    def run(self, source: Source) -> None:
+        """Play the source's episodes until it has none at the moment.
+
+        Raises:
+            RecordingError: If the disk does not take what is written.
+        """
+        with one_torch_thread():
+            if len(self._envs) == 1 or self._show is not None:  # several at once cannot be watched
+                while (spec := source()) is not None:
+                    self._play_alone(spec)
+            else:
+                self._play_together(source)
+        self.heartbeat.enter(Phase.IDLE)
+
+    def commit(self) -> None:
+        """Put the finished episodes on disk for good.
+
+        Raises:
+            RecordingError: If the disk does not take them.
+        """
+        self.heartbeat.enter(Phase.COMMITTING)
+        parts = self._writer.commit()
+        if parts:
+            self._report(Committed(parts))
+        self.heartbeat.enter(Phase.IDLE)
+
+    def close(self) -> None:
+        """Close the environments and remove what was not committed."""
+        for slot in list(self._drafts):
+            self._abandon(slot)
+        self._writer.close()
+        for env in self._envs:
+            self._close_env(env)
+
+    def _play_alone(self, spec: EpisodeSpec) -> None:
+        """Play one episode, the policy deciding for one observation at a time."""
+        try:
+            draft = self._begin(spec, 0)
+            act = self.policy.act if self._show is None else self._showing_act(spec)
+            end = play_episode(*self._loop_arguments(draft, 0), act)
+            self._end(0, draft, end)
+        except BaseException as error:  # noqa: BLE001 - an environment may raise anything at all, SystemExit included
+            self._fail(0, spec, error)
+
+    def _play_together(self, source: Source) -> None:
+        """Play as many episodes as there are slots, the policy deciding for all of them at once."""
+        plays = self._plays
+        while True:
+            for slot in range(len(self._envs)):
+                while slot not in plays and (spec := source()) is not None:
+                    self._advance(slot, spec)
+            if not plays:
+                return
+            specs = {slot: play.draft.spec for slot, play in plays.items()}
+            for (slot, spec), action in zip(specs.items(), self._decide(list(specs)), strict=True):
+                self._advance(slot, spec, action)
+
+    def _advance(self, slot: int, spec: EpisodeSpec, action: Any = None) -> None:
+        """Carry out one decision in a slot; the first begins the episode."""
+        try:
+            play = self._plays.get(slot)
+            if play is None:
+                draft = self._begin(spec, slot)
+                play = self._plays[slot] = _Play(draft, play_by_sending(*self._loop_arguments(draft, slot)))
+                action = None  # of an episode that begins again, there is none yet
+            self.heartbeat.beats[0] = slot
+            if isinstance(action, _Raised):
+                raise action.error
+            play.observation, play.actor_id = play.loop.send(action)
+        except StopIteration as stop:
+            self._end_together(slot, stop.value)
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._fail(slot, spec, error)
+
+    def _end_together(self, slot: int, end: EpisodeEnd) -> None:
+        play = self._plays.pop(slot)
+        try:
+            self._end(slot, play.draft, end)
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._fail(slot, play.draft.spec, error)
+
+    def _decide(self, slots: list[int]) -> list[Any]:
+        """Ask the policy for all slots; if it raises, the episodes that it can decide for begin again."""
+        self.heartbeat.enter(Phase.DECIDING)
+        plays = [self._plays[slot] for slot in slots]
+        observations, actor_ids = [play.observation for play in plays], [play.actor_id for play in plays]
+        try:
+            return list(self.policy.act_batch(observations, actor_ids, slots))  # type: ignore[arg-type]
+        except Exception as error:  # noqa: BLE001 - a policy may raise anything
+            guilty = [slot for slot in slots if self._raises(slot)] or slots
+            for slot in set(slots) - set(guilty):
+                self._abandon(slot)
+            return [_Raised(error)] * len(slots)
+
+    def _raises(self, slot: int) -> bool:
+        play = self._plays[slot]
+        try:
+            self.policy.act_batch([play.observation], [play.actor_id], [slot])  # type: ignore[list-item]
+        except Exception:  # noqa: BLE001 - as above
+            return True
+        return False
+
+    def _begin(self, spec: EpisodeSpec, slot: int) -> EpisodeDraft:
+        self.heartbeat.begin(slot, spec.number)
+        if self._job.traits.fresh:
+            self._renew(slot)
+        if self._job.traits.seed_globals:
+            seed_global_generators(spec.env_seed)
+        self._drafts[slot] = draft = self._writer.begin(spec, self._envs[slot])
+        self.policy.reset(spec.agent_seed, slot)
+        return draft
+
+    def _loop_arguments(self, draft: EpisodeDraft, slot: int) -> LoopArguments:
+        add = partial(self._writer.add, draft)
+        return self._envs[slot], draft.spec, self._settings, add, self.heartbeat.beats, 2 + 2 * slot
+
+    def _end(self, slot: int, draft: EpisodeDraft, end: EpisodeEnd) -> None:
+        """Take in an episode that was played to its end; values may not fit their spaces, and KPIs may raise."""
+        if self._show is not None:
+            self._show(self._envs[slot], draft.spec)
+        self._writer.finish(draft, end, self._envs[slot])
+        del self._drafts[slot]
+        self._report(Done(draft.spec.number, draft.episode_return, end.length))
+        if self._writer.is_commit_due():
+            self.commit()
+
+    def _fail(self, slot: int, spec: EpisodeSpec, error: BaseException) -> None:
+        """Report an episode's error; the environment, whose state nobody knows now, is built anew."""
+        self._abandon(slot)
+        if isinstance(error, RecordingError | ConfigurationError | KeyboardInterrupt):
+            raise error
+        text = "".join(traceback.format_exception(error))
+        self._report(Failed(spec.number, self.heartbeat.step(slot), one_line(error), text))
+        if not self._job.traits.fresh:
+            self._renew(slot)
+
+    def _abandon(self, slot: int) -> None:
+        """Forget what a slot plays, to begin it again or to report that it failed."""
+        self._plays.pop(slot, None)
+        draft = self._drafts.pop(slot, None)
+        if draft is not None:
+            self._writer.abandon(draft)
+
+    def _renew(self, slot: int) -> None:
+        self._close_env(self._envs[slot])
+        self._envs[slot] = self._job.env(slot)
+        self.policy.attach(self._envs[slot], slot)
+
+    def _close_env(self, env: StructuredEnv) -> None:
+        try:
+            self._job.env.close(env)
+        except Exception as error:  # noqa: BLE001 - its episodes are complete, a failing close takes nothing from them
+            self._report(Noted(f"{type(env.unwrapped).__name__}.close() raised {one_line(error)}"))
+
+    def _showing_act(self, spec: EpisodeSpec) -> Callable[[Any, ActorID, int], Any]:
+        def show_and_act(observation: Any, actor_id: ActorID, slot: int) -> Any:
+            if self._show is not None:
+                self._show(self._envs[0], spec)
+            return self.policy.act(observation, actor_id, slot)
+
+        return show_and_act
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """Stands for the action that a policy did not give."""
+
+    error: Exception
+
+
+def one_line(error: BaseException) -> str:
+    """An error as its class and message.
+
+    Example:
+        >>> one_line(ValueError("too long"))
+        'ValueError: too long'
+    """
+    return traceback.format_exception_only(error)[-1].strip()
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Let torch, where it is in use, compute in one thread: more gain nothing, and may change results.
+
+    Example:
+        >>> with one_torch_thread():
+        ...     pass
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,217 @@
+"""The account of one run: what run.json says before, and what is summed up after."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, version
+from secrets import token_hex
+from time import monotonic
+from typing import Any
+
+import cloudpickle
+import pyarrow.compute as pc
+
+from maze.core.recording.part import Part
+from maze.core.recording.recording import Recording
+from maze.core.recording.run_directory import RunDirectory
+from maze.core.recording.run_metadata import FORMAT_VERSION
+from maze.core.recording.segment import EpisodeSpec
+from maze.core.recording.trajectory_schema import TrajectorySchema
+from maze.core.rollout.episode_ledger import EpisodeLedger
+from maze.core.rollout.interruption import Interruption
+from maze.core.rollout.rollout_job import Failed, RolloutJob
+from maze.core.rollout.rollout_observer import RolloutObserver
+from maze.core.rollout.rollout_result import RolloutResult, RolloutStatus
+from maze.core.rollout.scout import Scouted
+from maze.core.rollout.seeding import Seeding
+from maze.core.statistics.statistics import compute_statistics
+from maze.factory import ConfigurationError
+
+PACKAGES = ("maze-rollouts", "gymnasium", "numpy", "pyarrow", "torch")
+SPACES = ("observation_spaces", "action_spaces")
+
+
+class RolloutStopped(Exception):
+    """The run cannot go on; the message says why, in one line."""
+
+    def __init__(self, line: str, traceback: str = "") -> None:
+        """Keep the reason, and the traceback behind it."""
+        super().__init__(line)
+        self.traceback = traceback
+
+
+class Run:
+    """One run, from its specs to its result.
+
+    Args:
+        job: What its workers do.
+        numbers: Of the episodes that were asked for.
+        seeding: Where their seeds come from; a resumed run has its own.
+        directory: Where it is recorded.
+        observer: Is told how it gets on.
+        config: Where all this came from.
+        resume: Whether the run is in the directory already and goes on.
+
+    Raises:
+        ConfigurationError: If the run to resume was recorded in another way.
+    """
+
+    def __init__(
+        self,
+        job: RolloutJob,
+        numbers: Sequence[int],
+        seeding: Seeding,
+        directory: RunDirectory,
+        observer: RolloutObserver,
+        config: Mapping[str, Any],
+        *,
+        resume: bool,
+    ) -> None:
+        """Take up the run."""
+        self.job, self.observer, self.directory = job, observer, directory
+        self._started_at = monotonic()
+        self._stopped: RolloutStopped | None = None
+        self._resumed: dict[str, Any] = {}
+        self._numbers, self._seeding = list(numbers), seeding
+        if resume:
+            self._resumed = directory.read_json("run.json")
+            self._seeding = Seeding(**self._resumed["seeding"])
+            self.job = replace(job, n_envs=self._resumed.get("n_envs", job.n_envs))
+            directory.remove_uncommitted()
+        self.metadata: dict[str, Any] = {
+            **{name: [] for name in SPACES},  # until they are known
+            **self._resumed,
+            "format_version": FORMAT_VERSION,
+            "status": "running",
+            "created": self._resumed.get("created", datetime.now(UTC).isoformat(timespec="seconds")),
+            "versions": {"python": platform.python_version(), **_versions()},
+            "host": {"name": socket.gethostname(), "platform": platform.platform(), "cores": os.cpu_count()},
+            "command": sys.argv,
+            "config": config or self._resumed.get("config") or {},
+            "seeding": self._seeding.to_json(),
+            "n_episodes_requested": len(self._numbers),
+            "episodes": None if self._numbers == list(range(len(self._numbers))) else self._numbers,
+            "max_episode_steps": job.max_episode_steps,
+            "deterministic": job.policy.deterministic,
+            "record_trajectory": job.record_trajectory,
+            "record_event_logs": job.record_event_logs,
+        }
+
+    @property
+    def base_seeds(self) -> dict[str, int | None]:
+        """What the seeds of all episodes come from."""
+        return {
+            "env_base_seed": self._seeding.env_base_seed,
+            "agent_base_seed": self._seeding.agent_base_seed,
+        }
+
+    def specs(self) -> list[EpisodeSpec]:
+        """The episodes that are not on disk yet."""
+        committed = self.directory.committed() if self._resumed else set()
+        return self._seeding.specs([number for number in self._numbers if number not in committed])
+
+    def begin(self, scouted: Scouted) -> RolloutJob:
+        """Write run.json, and complete the job with what was found out.
+
+        Raises:
+            ConfigurationError: If the environment has other spaces than the run that is resumed.
+        """
+        for name in SPACES:
+            known = self._resumed.get(name)
+            if known and known != json.loads(json.dumps(scouted.description[name])):
+                raise ConfigurationError(
+                    f"the environment's {name} are not those of the run in {self.directory.path}: "
+                    "resume it with the environment that it began with"
+                )
+        traits = scouted.traits
+        self.job = replace(self.job, traits=traits, n_envs=scouted.n_envs)
+        self.metadata |= scouted.description
+        self.metadata |= {"n_envs": scouted.n_envs, "traits": asdict(traits), "reproducible": traits.reproducible}
+        self.metadata["policy_hash"] = _policy_hash(self.job)
+        self.directory.write_json("run.json", self.metadata)
+        if not traits.reproducible:
+            self.observer.note(
+                "the environment does not give the same episode twice under the same seeds: reproducible: false"
+            )
+        return self.job
+
+    def stop(self, stopped: RolloutStopped, ledger: EpisodeLedger) -> None:
+        """Note why the run cannot go on; what is not on disk has failed."""
+        self._stopped = stopped
+        for number in ledger.unsettled:
+            ledger.settle_failed(Failed(number, 0, f"not played: {stopped}", stopped.traceback))
+
+    def finish(self, ledger: EpisodeLedger, interruption: Interruption) -> RolloutResult:
+        """Sum the run up, in statistics.json, in run.json and in the result."""
+        if ledger.failures:
+            no_columns = TrajectorySchema({}, {})  # failed episodes have no trajectories
+            part = Part(self.directory.path, f"part-failed-{token_hex(3)}", no_columns)
+            for row in ledger.failures:
+                part.add_episode(row)
+            part.commit()
+        missing = ledger.unsettled
+        status: RolloutStatus = "failed" if missing or ledger.failures else "completed"
+        if missing and interruption.count:
+            status = "interrupted"
+        if not (self.directory.path / "run.json").exists():
+            self.directory.write_json("run.json", self.metadata)
+        recording = Recording(self.directory.path)
+        statistics = compute_statistics(recording.episodes)
+        result = RolloutResult(
+            run_dir=self.directory.path,
+            status=status,
+            statistics=statistics,
+            failures=ledger.failures,
+            missing=missing,
+            seeding=self._seeding,
+            hash=recording.content_hash,
+            seconds=monotonic() - self._started_at,
+            n_steps=pc.sum(recording.episodes["n_decisions"]).as_py() or 0,
+            reproducible=self.job.traits.reproducible,
+            exit_code=interruption.exit_code or (0 if status == "completed" else 1),
+            stopped_because=None if self._stopped is None else str(self._stopped),
+        )
+        self.directory.write_json("statistics.json", statistics.to_json(), durable=False)  # it can be computed again
+        self.metadata |= {
+            "status": status,
+            "hash": result.hash,
+            "n_episodes": statistics.n_episodes - statistics.n_failed,
+            "n_failed": statistics.n_failed,
+            "n_missing": len(missing),
+            "n_steps": result.n_steps,
+            "seconds": result.seconds,
+            "stopped_because": result.stopped_because,
+        }
+        self.directory.write_json("run.json", self.metadata)
+        return result
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _policy_hash(job: RolloutJob) -> str | None:
+    """Tells policies apart: of the config, or of the pickled object; None where that cannot be pickled."""
+    agent = job.policy.agent
+    if isinstance(agent, Mapping):
+        content = json.dumps(agent, sort_keys=True, default=str).encode()
+    else:
+        try:
+            content = cloudpickle.dumps(agent)
+        except Exception:  # noqa: BLE001 - an object may raise anything; only other processes would need it pickled
+            return None
+    return blake2b(content, digest_size=16).hexdigest()
