@@ -1,0 +1,74 @@
+"""Checks a whole configuration before any process starts."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from maze.cli.value_check import check_values
+from maze.core.rollout.recipes import EnvRecipe, PolicyRecipe
+from maze.core.rollout.rollout_runner import RolloutRunner
+from maze.core.rollout.seeding import Seeding
+from maze.factory import ConfigurationError, build, resolve
+
+
+def check_rollout(config: Mapping[str, Any]) -> RolloutRunner:
+    """Build the runner of a configuration, and see that everything that it will need can be built.
+
+    Raises:
+        ConfigurationError: If a target, an argument or a value is wrong.
+    """
+    for group in ("runner", "env", "policy"):
+        _check_group(group, config.get(group))
+    for group in ("wrappers", "model", "seeding"):
+        if isinstance(config.get(group), str):
+            file = f"{group}/{config[group]}.yaml"
+            raise ConfigurationError(f"there is no {file}: put it into a folder of your own and add -cd FOLDER")
+    wrappers = config.get("wrappers") or {}
+    for name, wrapper in wrappers.items():
+        if wrapper is not None:
+            _check_group(f"wrappers.{name}", wrapper)
+    runner = build(config["runner"])
+    if not isinstance(runner, RolloutRunner):
+        raise ConfigurationError(f"runner._target_={config['runner']['_target_']} is no RolloutRunner")
+    EnvRecipe(config["env"], wrappers).check()
+    PolicyRecipe(config["policy"]).check()
+    seeding = config.get("seeding") or {}
+    check_values("seeding", seeding, Seeding)
+    Seeding(**seeding)
+    _check_tensorboard(config.get("tensorboard", False))
+    return runner
+
+
+def check_run_dir(run_dir: Path) -> None:
+    """See that a run can be recorded in a directory that may not exist yet.
+
+    Raises:
+        ConfigurationError: If it holds a run, or nothing can be written there.
+    """
+    if (run_dir / "run.json").exists():
+        raise ConfigurationError(f"{run_dir} holds a run already: name another directory, or type resume={run_dir}")
+    existing = next(place for place in (run_dir, *run_dir.parents) if place.exists())
+    if not existing.is_dir():
+        raise ConfigurationError(f"{run_dir} cannot be written, for {existing} is a file: set hydra.run.dir")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"{run_dir} cannot be written, for {existing} is read-only: set hydra.run.dir")
+
+
+def _check_group(place: str, config: Any) -> None:
+    group = place.partition(".")[0]
+    if not isinstance(config, Mapping):
+        raise ConfigurationError(f"the configuration has no {place}: choose one with {group}=...")
+    if "_target_" not in config:
+        raise ConfigurationError(f"{place} says nothing to build: add {place}._target_=, the dotted path of a class")
+    check_values(place, config, resolve(str(config["_target_"])))
+
+
+def _check_tensorboard(wanted: Any) -> None:
+    if not isinstance(wanted, bool):
+        raise ConfigurationError(f"tensorboard={wanted}: it must be true or false")
+    if wanted and importlib.util.find_spec("tensorboard") is None:
+        raise ConfigurationError("tensorboard=true needs a package: pip install 'maze-rollouts[tensorboard]'")

@@ -1,0 +1,147 @@
+"""What is said of a rollout when it is over."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Sequence
+from logging import getLogger
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from maze.cli.statistics_table import statistics_table
+from maze.core.recording.episode_row import EpisodeRow
+from maze.core.rollout.rollout_result import RolloutResult
+
+NOT_PLAYED = "not played"
+"""How the error of an episode begins that a stop left no time for."""
+
+MOST_FAILURES = 10
+"""Failures shown; the log has all of them."""
+
+logger = getLogger(__name__)
+
+
+class Work(NamedTuple):
+    """What was done since the command began; a resumed run has more episodes."""
+
+    n_episodes: int
+    n_steps: int
+    seconds: float
+
+    def __str__(self) -> str:
+        """Say how fast that was."""
+        if self.n_episodes == 0:
+            return "no episode was played"
+        seconds = max(self.seconds, 1e-9)
+        return (
+            f"{self.n_steps / seconds:,.0f} steps/s, {self.n_episodes / seconds:,.1f} episodes/s; "
+            f"{self.n_steps:,} steps in {seconds:,.1f} s"
+        )
+
+
+def report(result: RolloutResult, work: Work, console: Console) -> None:
+    """Print statistics, throughput, failures, seeds and the run directory; the log gets all but the statistics.
+
+    Args:
+        result: Of a rollout.
+        work: What it took.
+        console: Where to print.
+    """
+    console.print()
+    if result.statistics.n_episodes > result.statistics.n_failed:
+        console.print(statistics_table(result.statistics))
+        console.print()
+    for line in _lines(result, work):
+        # Lines to be copied are not broken.
+        console.print(line, soft_wrap=True, highlight=False)
+    for line in _log_lines(result, work):
+        logger.info(line)
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as can be typed from here.
+
+    Example:
+        >>> shown_path(Path.cwd() / "outputs" / "x")
+        'outputs/x'
+    """
+    relative = os.path.relpath(path)
+    return shlex.quote(str(path) if relative.startswith("..") else relative)
+
+
+def _lines(result: RolloutResult, work: Work) -> Iterator[RenderableType]:
+    failures = _failures(result)
+    n_missing = len(result.missing) + len(result.failures) - len(failures)
+    yield _field("throughput", str(work))
+    if failures:
+        yield from _failure_lines(result, failures)
+    if not result.reproducible:
+        yield _field("warning", "not reproducible: the same seeds gave two different episodes", "yellow")
+    if result.stopped_because is not None:
+        yield _field("stopped", " ".join(result.stopped_because.split()), "bold red")
+    if n_missing:
+        yield _field("missing", f"{_episodes(n_missing)}; to play what is missing:", "yellow")
+        yield _field("", f"maze-run resume={shown_path(result.run_dir)}")
+    yield _field("seeds", _seeds(result))
+    yield _field("recorded in", shown_path(result.run_dir))
+
+
+def _failures(result: RolloutResult) -> list[EpisodeRow]:
+    """Failed episodes in order, without those that a stop left no time for."""
+    return sorted(
+        (row for row in result.failures if not (row.error or "").startswith(NOT_PLAYED)), key=lambda row: row.number
+    )
+
+
+def _failure_lines(result: RolloutResult, failures: Sequence[EpisodeRow]) -> Iterator[RenderableType]:
+    yield _field("failed", f"{_episodes(len(failures))}:", "bold red")
+    for row in failures[:MOST_FAILURES]:
+        yield Text(f"  {_which(row)}\n    {_why(row)}")
+    if len(failures) > MOST_FAILURES:
+        yield Text(f"  and {len(failures) - MOST_FAILURES:,} more, which maze-run.log lists")
+    yield Text("  to run just these again, add to the command:", style="dim")
+    yield Text(f"  {_episodes_override(failures)} {_seeds(result)}")
+
+
+def _which(row: EpisodeRow) -> str:
+    place = "" if row.error_step is None else f" at step {row.error_step}"
+    return f"episode {row.number}{place} (env_seed={row.env_seed} agent_seed={row.agent_seed})"
+
+
+def _why(row: EpisodeRow) -> str:
+    return " ".join((row.error or "").split())
+
+
+def _log_lines(result: RolloutResult, work: Work) -> Iterator[str]:
+    yield f"{result.status}: {work}"
+    if result.stopped_because is not None:
+        yield f"stopped: {result.stopped_because}"
+    failures = _failures(result)
+    for row in failures or result.failures[:1]:
+        yield f"failed: {_which(row)}: {_why(row)}\n{row.traceback or ''}".rstrip()
+    if failures:
+        yield f"to run just the failed ones again, add: {_episodes_override(failures)} {_seeds(result)}"
+    yield f"seeds: {_seeds(result)}"
+    yield f"hash: {result.hash}"
+
+
+def _episodes_override(failures: Sequence[EpisodeRow]) -> str:
+    return f"runner.episodes=[{','.join(str(row.number) for row in failures)}]"
+
+
+def _seeds(result: RolloutResult) -> str:
+    """The base seeds as overrides, which repeat the run when they are added to its command."""
+    seeding = result.seeding
+    return f"seeding.env_base_seed={seeding.env_base_seed} seeding.agent_base_seed={seeding.agent_base_seed}"
+
+
+def _episodes(n: int) -> str:
+    return f"{n:,} episode{'' if n == 1 else 's'}"
+
+
+def _field(name: str, value: str, style: str = "") -> Text:
+    return Text.assemble((f"{name:<13}", "dim"), (value, style))
