@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -27,6 +29,7 @@ class Interruption:
         self.count = 0
         self.exit_code = 0
         self._raise_after = raise_after
+        self._may_raise = False
         self._timer: threading.Timer | None = None
         self._previous: dict[int, Any] = {}
 
@@ -41,7 +44,6 @@ class Interruption:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the signals as they were."""
-        self._raise_after = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer.join()  # a signal that it has sent is counted, and not left to the handlers that were there
@@ -49,13 +51,24 @@ class Interruption:
             if handler is not None:  # nothing from Python can put back one that was not set from Python
                 signal.signal(number, handler)
 
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Let a `KeyboardInterrupt` be raised, here and nowhere else, so that one `except` around it always catches it."""
+        self._may_raise = True
+        try:
+            yield
+        finally:
+            self._may_raise = False
+
     def _count(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
         self.exit_code = 128 + number
         if self._raise_after is None:
             return
         if self.count > 1:
-            raise KeyboardInterrupt
+            if self._may_raise:
+                raise KeyboardInterrupt
+            return
         main = threading.main_thread().ident or 0
         self._timer = threading.Timer(self._raise_after, signal.pthread_kill, (main, number))
         self._timer.daemon = True

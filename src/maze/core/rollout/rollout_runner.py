@@ -135,7 +135,8 @@ class RolloutRunner(ABC):
             observer.started(len(numbers), run.base_seeds)
             with self._interruption() as interruption:
                 try:
-                    self._play(run, ledger, interruption)
+                    with interruption.raising():
+                        self._play(run, ledger, interruption)
                 except RolloutStopped as stopped:
                     run.stop(stopped, ledger)
                 except KeyboardInterrupt:

@@ -155,7 +155,10 @@ class RolloutWorker:
                 raise action.error
             play.observation, play.actor_id = play.loop.send(action)
         except StopIteration as stop:
-            self._end_together(slot, stop.value)
+            if isinstance(stop.value, EpisodeEnd):
+                self._end_together(slot, stop.value)
+            else:  # it is the policy's
+                self._fail(slot, spec, stop)
         except BaseException as error:  # noqa: BLE001 - as above
             self._fail(slot, spec, error)
 
@@ -173,7 +176,7 @@ class RolloutWorker:
         observations, actor_ids = [play.observation for play in plays], [play.actor_id for play in plays]
         try:
             return list(self.policy.act_batch(observations, actor_ids, slots))  # type: ignore[arg-type]
-        except Exception as error:  # noqa: BLE001 - a policy may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a policy may raise anything
             guilty = [slot for slot in slots if self._raises(slot)] or slots
             for slot in set(slots) - set(guilty):
                 self._abandon(slot)
@@ -183,7 +186,7 @@ class RolloutWorker:
         play = self._plays[slot]
         try:
             self.policy.act_batch([play.observation], [play.actor_id], [slot])  # type: ignore[list-item]
-        except Exception:  # noqa: BLE001 - as above
+        except (Exception, SystemExit):  # noqa: BLE001 - as above
             return True
         return False
 
@@ -252,7 +255,7 @@ class RolloutWorker:
 class _Raised:
     """Stands for the action that a policy did not give."""
 
-    error: Exception
+    error: BaseException
 
 
 def one_line(error: BaseException) -> str:

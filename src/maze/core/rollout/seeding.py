@@ -28,8 +28,8 @@ class Seeding:
         ConfigurationError: If a seed is no integer of 0 to 2**63 - 1.
 
     Example:
-        >>> Seeding(env_base_seed=1, agent_base_seed=2).specs([0, 1])
-        [EpisodeSpec(number=0, env_seed=1391064, agent_seed=1), EpisodeSpec(number=1, env_seed=1, agent_seed=1)]
+        >>> Seeding(env_base_seed=1, agent_base_seed=2).specs([17])
+        [EpisodeSpec(number=17, env_seed=1612783594, agent_seed=1187131072)]
     """
 
     env_base_seed: int | None = None

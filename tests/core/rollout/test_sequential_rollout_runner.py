@@ -1,0 +1,222 @@
+"""Rollouts in this process: what is shown, and how they are interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import av
+import gymnasium
+import numpy as np
+import pytest
+from tests.core.rollout.sample_envs import BatchingPolicy, Reset, Step, Trade, Walk
+
+from maze.core.rollout.rollout_observer import RolloutObserver
+from maze.core.rollout.rollout_result import RolloutResult
+from maze.core.rollout.sequential_rollout_runner import SequentialRolloutRunner, one_line, render_mode
+from maze.factory import ConfigurationError
+
+SEEDING = {"env_base_seed": 1, "agent_base_seed": 2}
+
+
+class Notes(RolloutObserver):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, line: str) -> None:
+        self.lines.append(line)
+
+
+@pytest.fixture
+def no_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/tmp")
+
+
+def play(env: Any, run_dir: Path, agent: Any = None, **settings: Any) -> RolloutResult:
+    observer = settings.pop("observer", None)
+    runner = SequentialRolloutRunner(**{"n_episodes": 2, **settings})
+    return runner.run_with(env, None, agent, seeding=SEEDING, run_dir=run_dir, observer=observer)
+
+
+def frames(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("agent", [None, BatchingPolicy(n_envs=4)])
+def test_without_a_display_every_episode_becomes_a_video(agent: Any, tmp_path: Path, no_display: None) -> None:
+    notes = Notes()
+    result = play(Walk, tmp_path / "run", agent, render=True, observer=notes)
+    assert result.status == "completed"
+    assert notes.lines == [f"no display here: writing videos to {tmp_path / 'run' / 'videos'}"]
+    videos = sorted((tmp_path / "run" / "videos").iterdir())
+    assert [video.name for video in videos] == ["episode-000000.mp4", "episode-000001.mp4"]
+    for episode, video in zip(result, videos, strict=True):
+        pictures = frames(video)
+        assert len(pictures) == (episode.length or 0) + 1
+        assert pictures[0].shape == (32, 44, 3)
+        brightness = np.array([picture.mean() for picture in pictures])
+        assert np.abs(brightness - [20 * (n % 10) for n in range(len(pictures))]).max() < 10
+    assert result.hash == play(Walk, tmp_path / "unseen", agent).hash
+
+
+def test_an_episode_that_is_played_again_has_one_video(tmp_path: Path, no_display: None) -> None:
+    class Failing(Walk):
+        failures: list[int] = []  # noqa: RUF012 - shared on purpose
+
+        def step(self, action: Any) -> Step:
+            if self.n == 3 and self.render_mode and not self.failures:
+                self.failures.append(1)
+                raise ValueError("once")
+            return super().step(action)
+
+    result = play(Failing, tmp_path / "run", render=True, n_episodes=1)
+    assert result.status == "completed"
+    (video,) = (tmp_path / "run" / "videos").iterdir()
+    assert len(frames(video)) == (result.recording[0].length or 0) + 1
+
+
+def test_gymnasium_envs_show_themselves(tmp_path: Path, no_display: None) -> None:
+    result = play("CartPole-v1", tmp_path / "run", render=True, n_episodes=1, max_episode_steps=5)
+    pictures = frames(tmp_path / "run" / "videos" / "episode-000000.mp4")
+    assert result.status == "completed"
+    assert [picture.shape for picture in pictures] == [(400, 600, 3)] * 6
+
+
+def test_an_env_without_pictures_stops_the_run_in_one_line(tmp_path: Path, no_display: None) -> None:
+    result = play(Trade, tmp_path / "run", render=True)
+    assert result.stopped_because == (
+        "Trade.render() gives no picture with render_mode=None: it needs the render mode 'rgb_array', "
+        "or runner.render=false"
+    )
+
+
+def test_without_a_writer_of_videos_nothing_starts(monkeypatch: pytest.MonkeyPatch, no_display: None) -> None:
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.delitem(sys.modules, "av")
+    with pytest.raises(ConfigurationError, match=r"pip install 'maze-rollouts\[video\]'"):
+        SequentialRolloutRunner(render=True)
+    SequentialRolloutRunner(render=False)
+
+
+def test_where_there_is_a_display_the_env_opens_its_window(
+    monkeypatch: pytest.MonkeyPatch, no_display: None, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    modes: list[str | None] = []
+
+    class Window(Walk):
+        def __init__(self, render_mode: str | None = None) -> None:
+            super().__init__(render_mode)
+            modes.append(render_mode)
+
+        def render(self) -> Any:
+            raise AssertionError("a window shows itself")
+
+    assert play(Window, tmp_path / "run", render=True).status == "completed"
+    assert modes[-1] == "human"
+    assert set(modes[:-1]) == {None}
+    assert not (tmp_path / "run" / "videos").exists()
+    assert render_mode() == "human"
+
+
+def test_not_rendering_never_asks_for_pictures(tmp_path: Path) -> None:
+    class Shy(Walk):
+        def render(self) -> Any:
+            raise AssertionError("nobody asked")
+
+    assert play(Shy, tmp_path / "run").status == "completed"
+
+
+def test_an_interrupt_lets_the_running_episode_end(tmp_path: Path) -> None:
+    class Interrupting(Walk):
+        def step(self, action: Any) -> Step:
+            if self.n == 2:
+                signal.raise_signal(signal.SIGINT)
+            return super().step(action)
+
+    class Quiet(Walk):
+        pass
+
+    before = signal.getsignal(signal.SIGINT)
+    result = play(OnlyWithSeed(Interrupting, Quiet, 1), tmp_path / "run", n_episodes=4)
+    assert (result.status, result.exit_code) == ("interrupted", 130)
+    assert [episode.number for episode in result] == [0, 1]
+    assert (result.missing, result.failures) == ([2, 3], [])
+    assert signal.getsignal(signal.SIGINT) is before
+    rest = SequentialRolloutRunner(n_episodes=4).run_with(Quiet, run_dir=tmp_path / "run", resume=True)
+    assert rest.hash == play(Quiet, tmp_path / "whole", n_episodes=4).hash
+
+
+class OnlyWithSeed:
+    """Makes an environment that does something in one episode of a run alone."""
+
+    def __init__(self, special: type[Walk], usual: type[Walk], number: int) -> None:
+        self.special, self.usual, self.number = special, usual, number
+
+    def __call__(self) -> gymnasium.Env[Any, Any]:
+        special, usual, number = self.special, self.usual, self.number
+
+        class Switching(special):  # type: ignore[misc,valid-type]
+            def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
+                self.is_special = seed == seed_of(number)
+                result: Reset = super().reset(seed=seed)
+                return result
+
+            def step(self, action: Any) -> Step:
+                result: Step = super().step(action) if self.is_special else usual.step(self, action)
+                return result
+
+        return Switching()
+
+
+def seed_of(number: int) -> int:
+    from maze.core.rollout.seeding import Seeding
+
+    return Seeding(**SEEDING).specs([number])[0].env_seed
+
+
+@pytest.mark.parametrize("way", ["twice", "grace"])
+def test_an_episode_that_does_not_end_is_cut_off(way: str, tmp_path: Path) -> None:
+    class Endless(Walk):
+        def step(self, action: Any) -> Step:
+            signal.raise_signal(signal.SIGINT)
+            if way == "twice":
+                signal.raise_signal(signal.SIGINT)
+            threading.Event().wait(60)
+            return super().step(action)
+
+    result = play(OnlyWithSeed(Endless, Walk, 1), tmp_path / "run", n_episodes=3, grace_time=0.2)
+    assert (result.status, result.exit_code) == ("interrupted", 130)
+    assert [episode.number for episode in result] == [0]
+    assert result.missing == [1, 2]
+    assert not list((tmp_path / "run").rglob("*.tmp"))
+
+
+def test_sigterm_has_its_own_exit_code(tmp_path: Path) -> None:
+    class Terminating(Walk):
+        def step(self, action: Any) -> Step:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return super().step(action)
+
+    result = play(OnlyWithSeed(Terminating, Walk, 0), tmp_path / "run", grace_time=60)
+    assert result.exit_code == 143
+
+
+def test_it_runs_in_other_threads_too(tmp_path: Path) -> None:
+    results: list[RolloutResult] = []
+    thread = threading.Thread(target=lambda: results.append(play(Walk, tmp_path / "thread")))
+    thread.start()
+    thread.join()
+    assert results[0].hash == play(Walk, tmp_path / "main").hash
+
+
+def test_errors_in_one_line() -> None:
+    assert one_line(KeyError("x")) == "KeyError: 'x'"
