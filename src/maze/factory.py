@@ -75,6 +75,8 @@ def resolve(name: str, *, allowed: Sequence[str] | None = None) -> Callable[...,
     _check_allowed(name, name, allowed)
     found: Any = None
     parts = name.split(".")
+    if not all(parts):
+        raise ConfigurationError(f"{name!r} is no dotted path: name a class or a function, such as 'gymnasium.make'")
     for position, part in enumerate(parts):
         path = ".".join(parts[:position])
         if position and hasattr(found, part):

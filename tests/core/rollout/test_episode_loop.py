@@ -98,7 +98,7 @@ def test_a_flat_episode(play: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("rows", [1, 2, 5, 100])
-def test_ends(
+def test_ends(  # noqa: PLR0917 - parameters of a test
     terminates: int, truncates: int, own_limit: int, runners_limit: int, expected: Any, rows: int, play: Any
 ) -> None:
     env = GymEnv(Counter(terminates, truncates))
@@ -152,9 +152,9 @@ def test_no_credit_is_lost_between_segments(rows: int, play: Any) -> None:
     policy = Alternating()
     policy.reset(0)
     segments, _, _ = play(Trade(), policy.act, segment_rows=rows)
-    credits = [credit for segment in segments for credit in segment.credits]
-    assert len(credits) == 6
-    assert sum(credits) == pytest.approx(3.0)
+    shares = [credit for segment in segments for credit in segment.credits]
+    assert len(shares) == 6
+    assert sum(shares) == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize(("limit", "n_decisions"), [(1, 3), (2, 6), (3, 6)])

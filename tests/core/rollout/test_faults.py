@@ -314,10 +314,10 @@ def test_a_worker_that_is_still_being_built_does_not_hold_up_a_stop(marks: Path)
         max_attempts=2,
         step_seconds={**every(0.1), FIRST_SEED: 0.0},
         start_timeout=60,
-        grace_time=2.0,
+        grace_time=30.0,
         n_processes=3,
     )
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 10
     assert result.status == "failed"
 
 
@@ -625,7 +625,8 @@ def test_an_interrupt_while_environments_are_built_stops_at_once(marks: Path) ->
 
 def test_an_interrupt_while_the_fork_server_starts_is_no_traceback(marks: Path) -> None:
     script = Script(marks)
-    script.await_(lambda: len(script.left()) == 3)  # this one, the resource tracker, and the fork server
+    script.await_(lambda: len(script.left()) == 3)  # the script, the resource tracker, and the fork server
+    time.sleep(0.1)
     script.signal_group(signal.SIGINT)
     code, out, err = script.end(4)
     assert (code, out.split(), err) == (130, ["interrupted", "0", str(MANY)], "")

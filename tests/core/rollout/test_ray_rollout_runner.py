@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from tests.core.rollout.sample_envs import BatchingPolicy, Step, Walk
 
-from maze.core.rollout.ray_actor import heartbeat_path, last_beat, last_words
 from maze.core.rollout.ray_rollout_runner import RayRolloutRunner
 from maze.core.rollout.rollout_result import RolloutResult
 from maze.core.rollout.sequential_rollout_runner import SequentialRolloutRunner
@@ -110,13 +109,6 @@ def test_bad_settings_are_refused(setting: dict[str, Any], message: str) -> None
     with pytest.raises(ConfigurationError) as caught:
         RayRolloutRunner(**setting)
     assert str(caught.value) == message
-
-
-def test_a_heartbeat_that_nobody_wrote_names_no_episode(tmp_path: Path) -> None:
-    assert last_beat(heartbeat_path(tmp_path, "a")) == (None, 0)
-    heartbeat_path(tmp_path, "a").write_bytes(b"123")
-    assert last_beat(heartbeat_path(tmp_path, "a")) == (None, 0)
-    assert last_words(tmp_path / "nothing") == ""
 
 
 @pytest.mark.slow

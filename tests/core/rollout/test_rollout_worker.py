@@ -117,9 +117,9 @@ def test_whatever_is_raised_wherever_fails_the_episode(
         step = raises(error) if where == "step" else Walk.step
 
     class Policy(BatchingPolicy):
-        act = raises(error) if where == "act" else BatchingPolicy.act  # type: ignore[assignment]
-        act_batch = raises(error) if where == "act" else BatchingPolicy.act_batch  # type: ignore[assignment]
-        reset = raises(error) if where == "policy_reset" else BatchingPolicy.reset  # type: ignore[assignment]
+        act = raises(error) if where == "act" else BatchingPolicy.act
+        act_batch = raises(error) if where == "act" else BatchingPolicy.act_batch
+        reset = raises(error) if where == "policy_reset" else BatchingPolicy.reset
 
     working = Working(Env, tmp_path, Policy(2 if together else 1))
     working.run(SPECS[:3])

@@ -45,7 +45,7 @@ def obey(run_dir: Path, until: type, *orders: Any) -> list[Any]:
     process = _WorkerProcess("w", WorkerPipes(orders_read, reports_write, orders_read, reports_write), heartbeat)
     env = partial(FaultEnv, step_seconds={SEED: 0.005})
     job = RolloutJob(EnvRecipe(env), PolicyRecipe(), run_dir)
-    thread = threading.Thread(target=process.obey, args=(job,))
+    thread = threading.Thread(target=process.obey, args=(job,), daemon=True)
     thread.start()
     reports: list[Any] = []
     while not any(isinstance(report, until) for report in reports):

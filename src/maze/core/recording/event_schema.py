@@ -107,7 +107,7 @@ def columns_to_batch(columns: Sequence[Sequence[Any]], schema: pa.Schema, part: 
 
 
 def canonical_event(record: EventRecord) -> bytes:
-    """What an event adds to the hash of its episode.
+    r"""What an event adds to the hash of its episode.
 
     Raises:
         TypeError: If a value is not of its field's type; so it is its own episode that fails, not the whole part.
@@ -116,7 +116,7 @@ def canonical_event(record: EventRecord) -> bytes:
         >>> from maze.core.env.actor_id import FLAT_ACTOR
         >>> from maze.core.env.event import EpisodeEnded
         >>> canonical_event(EventRecord(3, 3, FLAT_ACTOR, EpisodeEnded(4, 4.0, True, False)))
-        b'3|3|(0, 0)|EpisodeEnded|(4, 4.0, True, False)\\n'
+        b'3|3|(0, 0)|EpisodeEnded|(4, 4.0, True, False)\n'
     """
     event_class = type(record.event)
     values = _values(event_class)(record.event)  # type: ignore[arg-type]
@@ -145,7 +145,7 @@ def _values(event_class: type[Event]) -> Callable[[Event], tuple[Any, ...]]:
 
 @cache
 def _kinds(event_class: type[Event]) -> tuple[tuple[str, Any], ...]:
-    """What the values of each field may be instances of; lists and optional values are checked when they are written."""
+    """What the values of each field may be instances of; lists and optional values are checked on writing."""
     hints = get_type_hints(event_class)
     return tuple((name, _INSTANCES.get(hints[name], object)) for name in _field_names(event_class))  # type: ignore[arg-type]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,8 @@ class Part:
     def discard(self) -> None:
         """Forget the part and remove what was written of it."""
         for path, file in self._files.items():
-            try:
+            with suppress(OSError):  # a full disk is the likely reason to discard, and the file goes now anyway
                 file.close()
-            except OSError:
-                pass  # a full disk is the likely reason to discard, and the file goes now anyway
             _temporary(path).unlink(missing_ok=True)
         self._files.clear()
 

@@ -180,9 +180,9 @@ class TrajectorySchema:
         step = np.minimum(row, n_decisions) + np.repeat([block.start for block in blocks], n_rows)
         keys = np.zeros(total, np.int8) if flat else _joined([block.keys for block in blocks], np.int8)
         rewards = _nullable(_joined([block.rewards for block in blocks], np.float64), decided)
-        credits = rewards
+        shares = rewards
         if not flat:
-            credits = _nullable(_joined([block.credits for block in blocks], np.float64), decided)
+            shares = _nullable(_joined([block.credits for block in blocks], np.float64), decided)
         columns = [
             pa.DictionaryArray.from_arrays(np.zeros(total, np.int32), [part]),
             pa.array(np.repeat([number for number, _ in segments], n_rows)),
@@ -193,7 +193,7 @@ class TrajectorySchema:
             self._values("observation", [block.observations for block in blocks], keys, np.ones(total, np.bool_)),
             self._values("action", [block.actions for block in blocks], keys, decided),
             rewards,
-            credits,
+            shares,
             _nullable(_joined([block.terminated for block in blocks], np.bool_), decided),
             _nullable(_joined([block.truncated for block in blocks], np.bool_), decided),
         ]

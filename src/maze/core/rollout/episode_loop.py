@@ -30,7 +30,7 @@ class LoopSettings(NamedTuple):
     """For environments that write into observations that they have returned."""
 
 
-def play_episode(
+def play_episode(  # noqa: PLR0917 - called once per episode, where names cost time
     env: StructuredEnv,
     spec: EpisodeSpec,
     settings: LoopSettings,
@@ -70,7 +70,7 @@ def play_episode(
             return play.end(n, info)
 
 
-def play_by_sending(
+def play_by_sending(  # noqa: PLR0917 - as above
     env: StructuredEnv,
     spec: EpisodeSpec,
     settings: LoopSettings,

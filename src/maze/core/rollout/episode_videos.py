@@ -40,7 +40,7 @@ class EpisodeVideos:
         if env.render_mode == "human":
             return
         frame = env.render() if env.render_mode == "rgb_array" else None
-        if not isinstance(frame, np.ndarray) or frame.ndim != 3 or frame.shape[2] != 3:
+        if not isinstance(frame, np.ndarray) or frame.shape[2:] != (3,):
             raise ConfigurationError(
                 f"{type(env.unwrapped).__name__}.render() gives no picture with render_mode={env.render_mode!r}: "
                 "it needs the render mode 'rgb_array', or runner.render=false"

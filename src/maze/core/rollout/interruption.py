@@ -53,7 +53,7 @@ class Interruption:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """Let a `KeyboardInterrupt` be raised, here and nowhere else, so that one `except` around it always catches it."""
+        """Let a `KeyboardInterrupt` be raised, here and nowhere else: one `except` around it always catches it."""
         self._may_raise = True
         try:
             yield

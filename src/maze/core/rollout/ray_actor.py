@@ -113,7 +113,8 @@ class RolloutActor:
         sys.path += [path for path in self._surroundings.sys_path if path not in sys.path]
         if Path(self._surroundings.directory).is_dir():
             os.chdir(self._surroundings.directory)
-        self._stacks = stacks_path(self._run_dir, self._name).open("wb")
+        # Open for as long as this process lives, for it may end itself at any time.
+        self._stacks = os.open(stacks_path(self._run_dir, self._name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
 
     def _scout(self) -> None:
         self._reports.append(scout(cloudpickle.loads(self._job)))

@@ -375,7 +375,9 @@ def running_ray(n_cpus: int) -> Iterator[None]:
                 ray.init(address, **quiet)
             else:
                 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody asked to report to others
-                ray.init("local", num_cpus=n_cpus, include_dashboard=False, **quiet)
+                # Workers that nobody needs take time to start, and outlive a driver that is killed.
+                none_idle = {"prestart_worker_first_driver": False}
+                ray.init("local", num_cpus=n_cpus, include_dashboard=False, _system_config=none_idle, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         place = f"reach the Ray cluster {address}" if address else "start Ray"
         raise ConfigurationError(f"cannot {place}: {str(error).strip().splitlines()[0]}") from error

@@ -128,7 +128,15 @@ class RolloutRunner(ABC):
                 traits=EnvTraits(fresh=self.fresh_env),
             )
             numbers = range(self.n_episodes) if self.episodes is None else self.episodes
-            run = Run(job, numbers, seeding, directory, observer, dict(config or {}), resume=resume)
+            run = Run(
+                job,
+                numbers,
+                seeding,
+                directory=directory,
+                observer=observer,
+                config=dict(config or {}),
+                resume=resume,
+            )
             ledger = EpisodeLedger(
                 run.specs(), observer, max_attempts=self.max_attempts, stop_on_failure=self.on_error == "stop"
             )

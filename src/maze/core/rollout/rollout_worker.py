@@ -152,7 +152,7 @@ class RolloutWorker:
                 action = None  # of an episode that begins again, there is none yet
             self.heartbeat.beats[0] = slot
             if isinstance(action, _Raised):
-                raise action.error
+                raise action.error  # noqa: TRY301 - it is handled as if the environment had raised it
             play.observation, play.actor_id = play.loop.send(action)
         except StopIteration as stop:
             if isinstance(stop.value, EpisodeEnd):

@@ -39,7 +39,7 @@ PACKAGES = ("maze-rollouts", "gymnasium", "numpy", "pyarrow", "torch")
 SPACES = ("observation_spaces", "action_spaces")
 
 
-class RolloutStopped(Exception):
+class RolloutStopped(Exception):  # noqa: N818 - what happened; the error is its cause
     """The run cannot go on; the message says why, in one line."""
 
     def __init__(self, line: str, traceback: str = "") -> None:
@@ -69,10 +69,10 @@ class Run:
         job: RolloutJob,
         numbers: Sequence[int],
         seeding: Seeding,
+        *,
         directory: RunDirectory,
         observer: RolloutObserver,
         config: Mapping[str, Any],
-        *,
         resume: bool,
     ) -> None:
         """Take up the run."""
