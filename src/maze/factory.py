@@ -55,7 +55,7 @@ def check(
     name = str(config["_target_"])
     target = resolve(name, allowed=allowed)
     arguments = [key for key in config if key != "_target_"]
-    _check_arguments(name, target, arguments, supplied)
+    check_arguments(name, target, arguments, supplied)
     for key in arguments:
         _check_nested(config[key], allowed)
     return target
@@ -96,6 +96,30 @@ def resolve(name: str, *, allowed: Sequence[str] | None = None) -> Callable[...,
     return found  # type: ignore[no-any-return]
 
 
+def check_arguments(name: str, target: Callable[..., Any], arguments: Sequence[str], supplied: Iterable[str]) -> None:
+    """See that a target takes the arguments, and that those without a default are given or supplied.
+
+    Raises:
+        ConfigurationError: If not; the message names the nearest argument.
+
+    Example:
+        >>> check_arguments("resolve", resolve, ["nam"], [])
+        Traceback (most recent call last):
+        maze.factory.ConfigurationError: resolve has no argument 'nam': did you mean 'name'?
+    """
+    parameters = accepted_arguments(target)
+    if parameters is None:
+        return
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(target).parameters.values())
+    for argument in arguments:
+        if argument not in parameters and not takes_any:
+            raise ConfigurationError(f"{name} has no argument {argument!r}{suggest(argument, parameters)}")
+    given = {*arguments, *supplied}
+    missing = [key for key, p in parameters.items() if p.default is p.empty and key not in given]
+    if missing:
+        raise ConfigurationError(f"{name} needs the argument {missing[0]!r}: add `{missing[0]}: ...` to its config")
+
+
 def accepted_arguments(target: Callable[..., Any]) -> dict[str, inspect.Parameter] | None:
     """Parameters that can be given by name; None where the target does not tell.
 
@@ -121,20 +145,6 @@ def suggest(name: str, choices: Iterable[object]) -> str:
     names = [str(choice) for choice in choices]
     near = get_close_matches(name, names, n=1) or [choice for choice in names if choice.lower() == name.lower()]
     return f": did you mean {near[0]!r}?" if near else ""
-
-
-def _check_arguments(name: str, target: Callable[..., Any], arguments: Sequence[str], supplied: Iterable[str]) -> None:
-    parameters = accepted_arguments(target)
-    if parameters is None:
-        return
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(target).parameters.values())
-    for argument in arguments:
-        if argument not in parameters and not takes_any:
-            raise ConfigurationError(f"{name} has no argument {argument!r}{suggest(argument, parameters)}")
-    given = {*arguments, *supplied}
-    missing = [key for key, p in parameters.items() if p.default is p.empty and key not in given]
-    if missing:
-        raise ConfigurationError(f"{name} needs the argument {missing[0]!r}: add `{missing[0]}: ...` to its config")
 
 
 def _check_allowed(name: str, candidate: str, allowed: Sequence[str] | None) -> None:

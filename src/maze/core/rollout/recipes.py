@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import gymnasium
-from gymnasium.envs.registration import EnvSpec
+from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
 from maze.core.agent.function_policy import FunctionPolicy
@@ -17,7 +17,7 @@ from maze.core.agent.policy import StructuredPolicy
 from maze.core.agent.random_policy import RandomPolicy
 from maze.core.env.gym_env import GymEnv, make_gym_env
 from maze.core.env.structured_env import StructuredEnv
-from maze.factory import ConfigurationError, accepted_arguments, build, check, suggest
+from maze.factory import ConfigurationError, accepted_arguments, build, check, check_arguments, suggest
 
 AnyEnv: TypeAlias = gymnasium.Env[Any, Any]
 EnvLike: TypeAlias = str | Mapping[str, Any] | Callable[[], AnyEnv] | AnyEnv
@@ -58,7 +58,7 @@ class EnvRecipe:
         elif isinstance(self.env, Mapping):
             check(self.env, supplied=["render_mode"])
             if self.env["_target_"] == MAKE_GYM_ENV:
-                check_gym_id(str(self.env["name"]))
+                check_gym_id(str(self.env["name"]), self.env.get("kwargs") or {})
         elif not callable(self.env) and not isinstance(self.env, gymnasium.Env):
             raise ConfigurationError(
                 f"{self.env!r} is no environment: pass a gymnasium id, a config, a function that makes one, or one"
@@ -190,8 +190,8 @@ class PolicyRecipe:
         return policy
 
 
-def check_gym_id(name: str) -> None:
-    """See that gymnasium knows an environment, importing its module first if the id names one.
+def check_gym_id(name: str, kwargs: Mapping[str, Any] | None = None) -> None:
+    """See that gymnasium knows an environment and that it takes the arguments; the id's module is imported first.
 
     Raises:
         ConfigurationError: If it does not; the message names the nearest id.
@@ -208,11 +208,18 @@ def check_gym_id(name: str) -> None:
         except ImportError as error:
             raise ConfigurationError(f"the module of the environment {name!r} cannot be imported: {error}") from error
     try:
-        gymnasium.spec(identifier)
+        spec = gymnasium.spec(identifier)
     except gymnasium.error.Error as error:
         near = suggest(identifier, gymnasium.registry)
         hint = near or ": name a registered one, or `module:Id` for one that your module registers"
         raise ConfigurationError(f"there is no environment {name!r}{hint}") from error
+    if not kwargs or spec.entry_point is None:
+        return
+    try:
+        creator = load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
+    except Exception:  # noqa: BLE001 - a missing library is reported where the environment is built
+        return
+    check_arguments(name, creator, list(kwargs), ["render_mode", *spec.kwargs])
 
 
 def _no_policy(kind: type) -> ConfigurationError:
