@@ -356,6 +356,22 @@ def test_a_full_disk_stops_the_run_and_leaves_what_is_committed(marks: Path) -> 
     assert resumed.status == "completed"
 
 
+@pytest.mark.slow
+def test_a_disk_that_is_really_full_stops_the_run(marks: Path) -> None:
+    disk = marks.parent / "run"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk], check=False).returncode:
+        pytest.skip("only root can mount a disk that is small enough to be filled")
+    try:
+        first = roll_out(marks)
+        result = roll_out(marks, n_episodes=20_000, resume=True)
+        assert (result.status, result.exit_code) == ("failed", 1)
+        assert "No space left on device" in (result.stopped_because or "")
+        assert len(result) == len(first)
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
 # -------------------------------------------------------------------------------------- innocent, idle, and deciding
 
 
@@ -405,6 +421,38 @@ def test_random_kills_change_nothing(n_processes: int, marks: Path, expected_has
     is_over.set()
     killer.join()
     assert (result.status, result.hash) == ("completed", expected_hash)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_many_kills_of_a_long_run_change_nothing(seed: int, marks: Path, tmp_path: Path) -> None:
+    n_episodes = 1500
+    expected = SequentialRolloutRunner(n_episodes=n_episodes).run_with(
+        FaultEnv, seeding=SEEDING, run_dir=tmp_path / "expected"
+    )
+    random = np.random.default_rng(seed)
+    is_over = threading.Event()
+
+    def kill_at_random() -> None:
+        while not is_over.wait(random.uniform(0.0, 0.5)):
+            alive = [pid for pid in pids(marks) if is_alive(pid)]
+            if alive:
+                os.kill(int(random.choice(alive)), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_at_random)
+    killer.start()
+    result = roll_out(
+        marks,
+        n_episodes=n_episodes,
+        n_processes=3,
+        max_attempts=100,
+        max_restarts=1000,
+        step_seconds=every(0.001),
+        start=fault_envs.commit_often,
+    )
+    is_over.set()
+    killer.join()
+    assert (result.status, result.hash) == ("completed", expected.hash)
 
 
 def test_the_fork_server_may_die(marks: Path, expected_hash: str) -> None:

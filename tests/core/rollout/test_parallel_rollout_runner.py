@@ -62,6 +62,7 @@ def n_open_files() -> int:
         ({"n_processes": True}, "n_processes"),
         ({"n_processes": -1}, "n_processes"),
         ({"step_timeout": -1}, "step_timeout"),
+        ({"step_timeout": 0}, "step_timeout"),
         ({"start_timeout": -0.5}, "start_timeout"),
         ({"max_restarts": -1}, "max_restarts"),
         ({"n_envs": 100_000}, "n_envs=100000: give a number of at most 1024"),

@@ -86,7 +86,8 @@ def _sampled_blocks(space: gymnasium.Space[Any], seed: np.random.SeedSequence) -
     generator = np.random.default_rng(seed)
     if isinstance(space, gymnasium.spaces.Box) and space.is_bounded() and space.dtype.kind == "f":
         while True:
-            yield generator.uniform(space.low, space.high, size=(BLOCK, *space.shape)).astype(space.dtype)
+            block = generator.uniform(space.low, space.high, size=(BLOCK, *space.shape)).astype(space.dtype)
+            yield block if space.shape else map(np.asarray, block)
     sampler = deepcopy(space)
     sampler.seed(int(generator.integers(2**31)))
     while True:

@@ -126,6 +126,9 @@ class _Play:
     def __init__(
         self, env: StructuredEnv, spec: EpisodeSpec, settings: LoopSettings, on_segment: Callable[[Segment], None]
     ) -> None:
+        is_flat = isinstance(env, GymEnv)
+        if not is_flat:
+            env.pending_events.clear()  # what was emitted before belongs to no episode
         self.observation, _ = env.reset(seed=spec.env_seed)
         self.step: Callable[[Any], tuple[Any, Any, Any, Any, dict[str, Any]]] = env.step
         if settings.copy_observations:
@@ -134,7 +137,7 @@ class _Play:
         self._own_limit = env.max_episode_steps or inf
         self.limit = min(self._own_limit, settings.max_episode_steps or inf)
         self._truncated = False
-        self.turns = None if isinstance(env, GymEnv) else _Turns(env)
+        self.turns = None if is_flat else _Turns(env)
         self.actor = FLAT_ACTOR if self.turns is None else self.turns.actor
 
     def begin_segment(self, n: int) -> tuple[list[Any], list[Any], list[Any], float]:

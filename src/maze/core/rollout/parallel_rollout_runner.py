@@ -17,6 +17,9 @@ from maze.factory import ConfigurationError
 
 WORTHWHILE_SECONDS = 1.0
 
+SHORTEST_TIMEOUT = 0.1
+"""Seconds; no process would live for less."""
+
 
 class ParallelRolloutRunner(RolloutRunner):
     """Plays the episodes in worker processes, and outlives whatever kills or blocks them.
@@ -54,10 +57,10 @@ class ParallelRolloutRunner(RolloutRunner):
     ) -> None:
         """Check and keep the settings."""
         super().__init__(**settings)
-        at_least("n_processes", n_processes, 1)
-        at_least("step_timeout", 1 if step_timeout is None else step_timeout, 0)
-        at_least("start_timeout", start_timeout, 0)
-        at_least("max_restarts", max_restarts, 0)
+        at_least("n_processes", n_processes, 1, whole=True)
+        at_least("step_timeout", 1 if step_timeout is None else step_timeout, SHORTEST_TIMEOUT)
+        at_least("start_timeout", start_timeout, SHORTEST_TIMEOUT)
+        at_least("max_restarts", max_restarts, 0, whole=True)
         _check_slots(self.n_envs or 1)
         self.n_processes = n_processes
         self.limits = Limits(step_timeout, start_timeout, self.grace_time, max_restarts)

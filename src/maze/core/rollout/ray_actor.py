@@ -71,6 +71,7 @@ class RolloutActor:
         self._name, self._job, self._run_dir, self._timeouts = name, job, run_dir, timeouts
         self._surroundings = surroundings
         self._reports: list[Any] = []
+        self._heartbeat: Heartbeat | None = None
 
     def arrive(self) -> list[Any]:
         """Settle in; the answer says that the cluster had room for this actor."""
@@ -115,6 +116,7 @@ class RolloutActor:
             os.chdir(self._surroundings.directory)
         # Open for as long as this process lives, for it may end itself at any time.
         self._stacks = os.open(stacks_path(self._run_dir, self._name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        threading.Thread(target=self._watch, args=(os.getppid(),), daemon=True).start()
 
     def _scout(self) -> None:
         self._reports.append(scout(cloudpickle.loads(self._job)))
@@ -126,8 +128,7 @@ class RolloutActor:
         heartbeat.enter(Phase.BUILDING)
         self._worker = RolloutWorker(job, self._name, self._reports.append, heartbeat)
         heartbeat.enter(Phase.IDLE)
-        if self._timeouts.step is not None:
-            threading.Thread(target=self._watch, args=(heartbeat, self._timeouts.step), daemon=True).start()
+        self._heartbeat = heartbeat
         self._reports.append(Ready())
 
     def _play(self, specs: deque[EpisodeSpec], deadline: float) -> None:
@@ -139,15 +140,18 @@ class RolloutActor:
         if specs:
             self._reports.append(Unplayed([spec.number for spec in specs]))
 
-    def _watch(self, heartbeat: Heartbeat, timeout: float) -> None:
-        """Put the end off whenever there is a sign of life."""
-        seen = b""
-        while True:
-            beats = bytes(heartbeat.beats)  # of the memory, not of the integers in it
-            if beats != seen or heartbeat.phase() is Phase.IDLE:
-                seen = beats
-                self._end_after(timeout)
-            sleep(min(timeout / 4, LONGEST_LOOK_AWAY))
+    def _watch(self, raylet: int) -> None:
+        """Put the end off whenever there is a sign of life, and end with the process that has started this one."""
+        seen, timeout = b"", self._timeouts.step
+        while os.getppid() == raylet:
+            heartbeat = self._heartbeat
+            if heartbeat is not None:
+                beats = bytes(heartbeat.beats)  # of the memory, not of the integers in it
+                if beats != seen or heartbeat.phase() is Phase.IDLE:
+                    seen = beats
+                    self._end_after(timeout)
+            sleep(LONGEST_LOOK_AWAY if timeout is None else min(timeout / 4, LONGEST_LOOK_AWAY))
+        os._exit(1)
 
     def _end_after(self, seconds: float | None) -> None:
         if seconds is not None:
