@@ -47,7 +47,7 @@ class PartFile:
             DamagedRecordingError: If the file is missing or damaged.
         """
         with self._opened() as file:
-            return self._validated(lambda: file.read_row_group(row_group, columns=columns))
+            return self._validated(lambda: file.read_row_group(row_group, columns=columns, use_threads=False))
 
     def read_all(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Read columns of all rows; None: all columns.
@@ -56,7 +56,7 @@ class PartFile:
             DamagedRecordingError: If the file is missing or damaged.
         """
         with self._opened() as file:
-            return self._validated(lambda: file.read(columns=columns))
+            return self._validated(lambda: file.read(columns=columns, use_threads=False))
 
     def rows_of(self, episode: int) -> list[RowRange]:
         """Where the rows of an episode are; empty if they are not here.

@@ -234,9 +234,9 @@ _two_integers = Struct("<qq").pack
 
 
 def _rows_of_32_mib(spaces: Sequence[gymnasium.Space[Any]]) -> int:
-    """Decisions that are held in memory at a time: a power of two up to 65,536, by the spaces alone."""
+    """Decisions that are held in memory at a time: a power of two up to 16,384, by the spaces alone."""
     rows = 2**25 // max(sum(map(_sample_bytes, spaces)), 1)
-    return 1 << min(max(rows.bit_length() - 1, 4), 16)
+    return 1 << min(max(rows.bit_length() - 1, 4), 14)
 
 
 def _sample_bytes(space: gymnasium.Space[Any]) -> int:

@@ -7,7 +7,8 @@ import os
 import platform
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -19,6 +20,7 @@ from typing import Any
 import cloudpickle
 import pyarrow.compute as pc
 
+from maze.core.recording.episode_row import EpisodeRow
 from maze.core.recording.part import Part
 from maze.core.recording.recording import Recording
 from maze.core.recording.run_directory import RunDirectory
@@ -151,12 +153,8 @@ class Run:
 
     def finish(self, ledger: EpisodeLedger, interruption: Interruption) -> RolloutResult:
         """Sum the run up, in statistics.json, in run.json and in the result."""
-        if ledger.failures:
-            no_columns = TrajectorySchema({}, {})  # failed episodes have no trajectories
-            part = Part(self.directory.path, f"part-failed-{token_hex(3)}", no_columns)
-            for row in ledger.failures:
-                part.add_episode(row)
-            part.commit()
+        with self._on_a_disk_that_may_be_full():
+            self._record_failures(ledger.failures)
         missing = ledger.unsettled
         status: RolloutStatus = "failed" if missing or ledger.failures else "completed"
         if missing and interruption.count:
@@ -179,7 +177,8 @@ class Run:
             exit_code=interruption.exit_code or (0 if status == "completed" else 1),
             stopped_because=None if self._stopped is None else str(self._stopped),
         )
-        self.directory.write_json("statistics.json", statistics.to_json(), durable=False)  # it can be computed again
+        with self._on_a_disk_that_may_be_full():
+            self.directory.write_json("statistics.json", statistics.to_json(), durable=False)  # can be computed again
         self.metadata |= {
             "status": status,
             "hash": result.hash,
@@ -190,8 +189,31 @@ class Run:
             "seconds": result.seconds,
             "stopped_because": result.stopped_because,
         }
-        self.directory.write_json("run.json", self.metadata)
+        with self._on_a_disk_that_may_be_full():
+            self.directory.write_json("run.json", self.metadata)
         return result
+
+    def _record_failures(self, failures: Sequence[EpisodeRow]) -> None:
+        if not failures:
+            return
+        no_columns = TrajectorySchema({}, {})  # failed episodes have no trajectories
+        part = Part(self.directory.path, f"part-failed-{token_hex(3)}", no_columns)
+        for row in failures:
+            part.add_episode(row)
+        try:
+            part.commit()
+        finally:
+            part.discard()
+
+    @contextmanager
+    def _on_a_disk_that_may_be_full(self) -> Iterator[None]:
+        """Let a run that has stopped already give its result, also where the disk does not take what is left to say."""
+        try:
+            yield
+        except OSError as error:
+            if self._stopped is None:
+                raise
+            self.observer.note(f"cannot write to {self.directory.path}: {error.strerror or error}")
 
 
 def _versions() -> dict[str, str]:
