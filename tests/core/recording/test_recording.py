@@ -148,10 +148,14 @@ def test_events_that_never_happened_or_do_not_exist(tmp_path: Path) -> None:
 
 def test_events_with_one_name_from_two_modules_are_told_apart(tmp_path: Path) -> None:
     one, other = (type("Bell", (Bell,), {"__module__": module, "__qualname__": "Bell"}) for module in ("one", "other"))
-    env = Market()
-    env.emit(one())
-    env.emit(other())
-    record(tmp_path, env, [0])
+
+    class Ringing(Market):
+        def reset(self, **options: Any) -> Any:
+            self.emit(one())
+            self.emit(other())
+            return super().reset(**options)
+
+    record(tmp_path, Ringing(), [0])
     recording = Recording(tmp_path)
     assert recording.event_names == ["Bell", "Bought", "EpisodeEnded", "other.Bell", f"{Bell.__module__}.Bell"]
     assert [[r.step for r in recording[0].events(kind)] for kind in (one, other, Bell)] == [[-1]] * 3

@@ -120,6 +120,6 @@ def test_step_keys_have_to_agree_and_differ_by_name() -> None:
 
 
 def test_a_segment_is_about_32_mib_at_most() -> None:
-    assert flat().segment_rows == 65536
+    assert flat().segment_rows == 16384
     assert TrajectorySchema({0: spaces.Box(0, 255, (84, 84, 4), np.uint8)}, {0: COIN}).segment_rows == 1024
     assert TrajectorySchema({0: spaces.Box(0, 255, (4000, 4000, 3), np.uint8)}, {0: COIN}).segment_rows == 16

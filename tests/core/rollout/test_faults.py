@@ -381,14 +381,15 @@ def test_a_disk_that_is_really_full_stops_the_run(n_episodes: int, marks: Path) 
 
 
 def test_a_worker_that_dies_idle_is_not_missed(marks: Path, expected_hash: str) -> None:
-    slow = {FIRST_SEED: 0.1}
+    slow = {FIRST_SEED: 0.2}
 
     def kill_the_idle_one() -> None:
         episodes = marks.parent / "run" / "episodes"
         while not list(episodes.glob("*.parquet")):
             time.sleep(0.01)
-        [idle] = [pid for pid in pids(marks) if sys.platform == "linux" and is_sleeping_on_a_pipe(pid)][:1]
-        os.kill(idle, signal.SIGKILL)
+        while not (idle := [pid for pid in pids(marks) if is_sleeping_on_a_pipe(pid)]):
+            time.sleep(0.01)
+        os.kill(idle[0], signal.SIGKILL)
 
     killer = threading.Thread(target=kill_the_idle_one)
     killer.start()

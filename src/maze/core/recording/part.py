@@ -17,7 +17,7 @@ from maze.core.recording.episode_row import EpisodeRow, episode_rows_to_table
 from maze.core.recording.event_schema import columns_to_batch, episode_ended_columns, event_arrow_schema, event_columns
 from maze.core.recording.trajectory_schema import PackedSegment, TrajectorySchema
 
-_EVENTS_PER_BLOCK = 65536
+_EVENTS_PER_BLOCK = 16384
 
 
 class Part:

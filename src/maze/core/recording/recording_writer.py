@@ -13,7 +13,7 @@ from maze.core.recording.part import Part
 from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
 from maze.core.recording.trajectory_schema import PackedSegment, TrajectorySchema
 
-FIRST_INTERVAL, LONGEST_INTERVAL, INTERVAL_GROWTH = 5.0, 300.0, 1.5
+FIRST_INTERVAL, LONGEST_INTERVAL, INTERVAL_GROWTH = 5.0, 60.0, 1.5
 
 
 class RecordingError(Exception):

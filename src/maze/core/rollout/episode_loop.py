@@ -23,7 +23,7 @@ class LoopSettings(NamedTuple):
     max_episode_steps: int = 0
     """Rounds after which the runner cuts an episode; 0: it does not."""
 
-    segment_rows: int = 65536
+    segment_rows: int = 16384
     """Decisions after which a stretch of the episode is handed over, so that memory stays bounded."""
 
     copy_observations: bool = False
