@@ -7,8 +7,9 @@ from typing import Any
 from maze.core.agent.policy import StructuredPolicy
 from maze.core.env.actor_id import ActorID
 from maze.core.env.structured_env import StructuredEnv
+from maze.core.rollout.probe import global_generators
 from maze.testing.action_masks import check_legal
-from maze.testing.conformance import ConformanceError, Moment, call, global_generators
+from maze.testing.conformance import ConformanceError, Moment, call
 from maze.testing.sample_check import SampleCheck
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from maze.core.env.actor_id import ActorID
 from maze.core.env.gym_env import GymEnv
 from maze.core.env.structured_env import StructuredEnv
+from maze.core.rollout.probe import global_generators
 from maze.testing.action_masks import check_masks, sample_legal
-from maze.testing.conformance import ConformanceError, Moment, call, global_generators
+from maze.testing.conformance import ConformanceError, Moment, call
 from maze.testing.event_check import check_events
 from maze.testing.sample_check import SampleCheck
 

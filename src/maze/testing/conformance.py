@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
-
-import numpy as np
 
 Result = TypeVar("Result")
 
@@ -73,17 +70,3 @@ def first_difference(one: Sequence[Moment], other: Sequence[Moment]) -> str | No
             if ours.contents[name] != theirs.contents.get(name):
                 return f"the {name} differs first, {ours.where}"
     return None if len(one) == len(other) else f"one has {len(one)} steps, the other {len(other)}"
-
-
-def global_generators() -> tuple[Any, ...]:
-    """States of the generators that everything in a process shares.
-
-    Example:
-        >>> before = global_generators()
-        >>> _ = random.random()
-        >>> before == global_generators()
-        False
-    """
-    state: Any = np.random.get_state()  # noqa: NPY002 - the global generator is the point
-    name, keys, *rest = state
-    return random.getstate(), name, keys.tobytes(), *rest

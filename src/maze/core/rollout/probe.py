@@ -106,7 +106,7 @@ class _Probe:
         policy.reset(spec.agent_seed)
         if traits.seed_globals:
             seed_global_generators(spec.env_seed)
-        before = _global_states()
+        before = global_generators()
         segments: list[Segment] = []
         settings = LoopSettings(PROBED_STEPS, copy_observations=traits.copy_observations)
         seen: list[tuple[Any, Any, bytes]] = []
@@ -118,7 +118,7 @@ class _Probe:
             return policy.act(observation, actor, slot)
 
         play_episode(env, spec, settings, segments.append, [0] * 3, 2, act)
-        self.draws_globally |= _global_states() != before
+        self.draws_globally |= global_generators() != before
         return b"".join(schema.canonical_bytes(schema.pack(segment)) for segment in segments)
 
 
@@ -126,6 +126,14 @@ def _frozen(codec: Any, observation: Any) -> bytes:
     return b"".join(codec.canonical_bytes(codec.stack([observation])))
 
 
-def _global_states() -> tuple[Any, ...]:
+def global_generators() -> tuple[Any, ...]:
+    """States of the generators that everything in a process shares.
+
+    Example:
+        >>> before = global_generators()
+        >>> _ = random.random()
+        >>> before == global_generators()
+        False
+    """
     name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - the global generator is the point
     return random.getstate(), name, np.asarray(keys).tobytes(), *rest
