@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,7 +14,7 @@ class ConfigurationError(ValueError):
 
 
 def build(config: Mapping[str, Any], *, allowed: Sequence[str] | None = None, **supplied: Any) -> Any:
-    """Build the object that a config describes; nested configs are built first.
+    """Build the object that a config describes; nested configs are built first, with the same supplies.
 
     Args:
         config: The target and its arguments.
@@ -31,15 +31,15 @@ def build(config: Mapping[str, Any], *, allowed: Sequence[str] | None = None, **
         Traceback (most recent call last):
         maze.factory.ConfigurationError: fractions.Fraction has no argument 'numerater': did you mean 'numerator'?
     """
-    target = check(config, allowed=allowed, supplied=supplied)
-    arguments = {key: _build_nested(value, allowed) for key, value in config.items() if key != "_target_"}
+    target = check(config, allowed=allowed, supplied=list(supplied))
+    arguments = {key: _build_nested(value, allowed, supplied) for key, value in config.items() if key != "_target_"}
     parameters = accepted_arguments(target)
     offered = {key: value for key, value in supplied.items() if parameters is not None and key in parameters}
     return target(**{**offered, **arguments})
 
 
 def check(
-    config: Mapping[str, Any], *, allowed: Sequence[str] | None = None, supplied: Iterable[str] = ()
+    config: Mapping[str, Any], *, allowed: Sequence[str] | None = None, supplied: Collection[str] = ()
 ) -> Callable[..., Any]:
     """Find the target of a config and see that it takes the arguments, without building anything.
 
@@ -57,7 +57,7 @@ def check(
     arguments = [key for key in config if key != "_target_"]
     check_arguments(name, target, arguments, supplied)
     for key in arguments:
-        _check_nested(config[key], allowed)
+        _check_nested(config[key], allowed, supplied)
     return target
 
 
@@ -156,23 +156,23 @@ def _check_allowed(name: str, candidate: str, allowed: Sequence[str] | None) -> 
     )
 
 
-def _build_nested(value: Any, allowed: Sequence[str] | None) -> Any:
+def _build_nested(value: Any, allowed: Sequence[str] | None, supplied: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
         if "_target_" in value:
-            return build(value, allowed=allowed)
-        return {key: _build_nested(item, allowed) for key, item in value.items()}
+            return build(value, allowed=allowed, **supplied)
+        return {key: _build_nested(item, allowed, supplied) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_build_nested(item, allowed) for item in value]
+        return [_build_nested(item, allowed, supplied) for item in value]
     return value
 
 
-def _check_nested(value: Any, allowed: Sequence[str] | None) -> None:
+def _check_nested(value: Any, allowed: Sequence[str] | None, supplied: Collection[str]) -> None:
     if isinstance(value, Mapping):
         if "_target_" in value:
-            check(value, allowed=allowed)
+            check(value, allowed=allowed, supplied=supplied)
             return
         for item in value.values():
-            _check_nested(item, allowed)
+            _check_nested(item, allowed, supplied)
     elif isinstance(value, list | tuple):
         for item in value:
-            _check_nested(item, allowed)
+            _check_nested(item, allowed, supplied)

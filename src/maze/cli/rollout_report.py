@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from logging import getLogger
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +16,6 @@ from rich.text import Text
 from maze.cli.statistics_table import statistics_table
 from maze.core.recording.episode_row import EpisodeRow
 from maze.core.rollout.rollout_result import RolloutResult
-
-NOT_PLAYED = "not played"
-"""How the error of an episode begins that a stop left no time for."""
 
 MOST_FAILURES = 10
 """Failures shown; the log has all of them."""
@@ -74,8 +72,7 @@ def shown_path(path: Path) -> str:
 
 
 def _lines(result: RolloutResult, work: Work) -> Iterator[RenderableType]:
-    failures = _failures(result)
-    n_missing = len(result.missing) + len(result.failures) - len(failures)
+    failures = sorted(result.failures, key=attrgetter("number"))
     yield _field("throughput", str(work))
     if failures:
         yield from _failure_lines(result, failures)
@@ -83,18 +80,11 @@ def _lines(result: RolloutResult, work: Work) -> Iterator[RenderableType]:
         yield _field("warning", "not reproducible: the same seeds gave two different episodes", "yellow")
     if result.stopped_because is not None:
         yield _field("stopped", " ".join(result.stopped_because.split()), "bold red")
-    if n_missing:
-        yield _field("missing", f"{_episodes(n_missing)}; to play what is missing:", "yellow")
+    if result.missing:
+        yield _field("missing", f"{_episodes(len(result.missing))}; to play what is missing:", "yellow")
         yield _field("", f"maze-run resume={shown_path(result.run_dir)}")
     yield _field("seeds", _seeds(result))
     yield _field("recorded in", shown_path(result.run_dir))
-
-
-def _failures(result: RolloutResult) -> list[EpisodeRow]:
-    """Failed episodes in order, without those that a stop left no time for."""
-    return sorted(
-        (row for row in result.failures if not (row.error or "").startswith(NOT_PLAYED)), key=lambda row: row.number
-    )
 
 
 def _failure_lines(result: RolloutResult, failures: Sequence[EpisodeRow]) -> Iterator[RenderableType]:
@@ -119,9 +109,9 @@ def _why(row: EpisodeRow) -> str:
 def _log_lines(result: RolloutResult, work: Work) -> Iterator[str]:
     yield f"{result.status}: {work}"
     if result.stopped_because is not None:
-        yield f"stopped: {result.stopped_because}"
-    failures = _failures(result)
-    for row in failures or result.failures[:1]:
+        yield f"stopped: {result.stopped_because}\n{result.traceback}".rstrip()
+    failures = sorted(result.failures, key=attrgetter("number"))
+    for row in failures:
         yield f"failed: {_which(row)}: {_why(row)}\n{row.traceback or ''}".rstrip()
     if failures:
         yield f"to run just the failed ones again, add: {_episodes_override(failures)} {_seeds(result)}"

@@ -194,15 +194,22 @@ def test_metadata_reaches_the_fields_inside() -> None:
     assert json.loads(frame_field.metadata[b"shape"]) == [9, 9]
 
 
-def test_a_frame_is_its_bytes_in_c_order(tmp_path: Path) -> None:
-    codec = space_codec(spaces.Box(0, 255, (84, 84, 4), dtype=np.uint8))
-    frames = [np.random.default_rng(i).integers(256, size=(84, 84, 4), dtype=np.uint8) for i in range(3)]
-    pq.write_table(
-        pa.table([codec.to_arrow(codec.stack(frames))], schema=pa.schema([codec.field("o")])), tmp_path / "o"
-    )
-    restored = pq.read_table(tmp_path / "o").column(0)
-    assert restored[1].as_py() == frames[1].tobytes()
-    np.testing.assert_array_equal(codec.from_arrow(restored), frames)
+@pytest.mark.parametrize(
+    ("shape", "axes"), [((84, 84, 4), [2, 0, 1]), ((4, 84, 84), [0, 1, 2]), ((84, 84, 1), [0, 1, 2]), ((96, 96), [0, 1])]
+)
+def test_a_picture_is_its_bytes_in_the_order_that_the_metadata_tells(
+    tmp_path: Path, shape: tuple[int, ...], axes: list[int]
+) -> None:
+    codec = space_codec(spaces.Box(0, 255, shape, dtype=np.uint8))
+    frames = [np.random.default_rng(i).integers(256, size=shape, dtype=np.uint8) for i in range(5)]
+    column = codec.unpack([codec.pack(frames[:2]), codec.pack(frames[2:])])
+    np.testing.assert_array_equal(column, frames)
+    pq.write_table(pa.table([codec.to_arrow(column)], schema=pa.schema([codec.field("o")])), tmp_path / "o")
+    table = pq.read_table(tmp_path / "o")
+    assert json.loads(table.schema.field("o").metadata.get(b"axes", json.dumps(list(range(len(shape)))))) == axes
+    assert table.column(0)[1].as_py() == frames[1].transpose(axes).tobytes()
+    np.testing.assert_array_equal(codec.from_arrow(table.column(0)), frames)
+    np.testing.assert_array_equal(codec.from_arrow(codec.to_arrow(codec.stack(frames)).slice(1, 3)), frames[1:4])
 
 
 def test_field_names_with_odd_characters_survive() -> None:

@@ -57,6 +57,7 @@ def test_only_a_commit_settles_an_episode_that_was_played() -> None:
 def test_an_episode_that_is_played_again_is_told_once() -> None:
     diary = Diary()
     ledger = EpisodeLedger(specs(1), diary)
+    ledger.take(1)
     for _ in range(2):
         ledger.hear(Done(0, 1.5, 3))
     assert diary.entries == [("done", 0, 1.5, 3)]
@@ -81,6 +82,7 @@ def test_an_episode_fails_after_so_many_attempts_with_all_that_is_known() -> Non
 def test_it_says_when_a_failure_shall_stop_the_run() -> None:
     for stops in (True, False):
         ledger = EpisodeLedger(specs(2), RolloutObserver(), max_attempts=2, stop_on_failure=stops)
+        ledger.take(1)
         ledger.hear(Failed(0, 0, "no", ""))
         assert not ledger.must_stop
         ledger.hear(Failed(0, 0, "no", ""))
@@ -89,6 +91,7 @@ def test_it_says_when_a_failure_shall_stop_the_run() -> None:
 
 def test_messages_that_are_no_utf_8_can_be_recorded() -> None:
     ledger = EpisodeLedger(specs(1), RolloutObserver(), max_attempts=1)
+    ledger.take(1)
     ledger.hear(Failed(0, 0, "no \udcff", "at \ud800"))
     assert (ledger.failures[0].error, ledger.failures[0].traceback) == ("no \\udcff", "at \\ud800")
 

@@ -255,7 +255,7 @@ def test_a_constructor_that_raises_stops_the_run(act: Callable[[], None], reason
     result = roll_out(marks, Fault(act, "constructor"))
     assert (result.status, result.exit_code) == ("failed", 1)
     assert reason in (result.stopped_because or "")
-    assert len(result.failures) == N_EPISODES
+    assert len(result.missing) == N_EPISODES
 
 
 def test_all_workers_dying_at_the_start_stop_the_run(marks: Path) -> None:
@@ -263,14 +263,14 @@ def test_all_workers_dying_at_the_start_stop_the_run(marks: Path) -> None:
     result = roll_out(marks, Fault(fault_envs.segfault, "constructor"), max_restarts=4)
     assert time.monotonic() - began < 6
     assert "5 worker processes died in a row, the last one was killed by SIGSEGV" in (result.stopped_because or "")
-    assert "in segfault" in (result.failures[0].traceback or "")
+    assert "in segfault" in result.traceback
     assert len(pids(marks)) <= 6
 
 
 def test_a_constructor_that_hangs_stops_the_run(marks: Path) -> None:
     result = roll_out(marks, Fault(fault_envs.sleep, "constructor"), start_timeout=1.0)
     assert "not built within 1 s" in (result.stopped_because or "")
-    assert "in sleep" in (result.failures[0].traceback or "")
+    assert "in sleep" in result.traceback
 
 
 def test_a_constructor_that_fails_once_costs_nothing(marks: Path, expected_hash: str) -> None:
@@ -359,7 +359,7 @@ def test_a_full_disk_stops_the_run_and_leaves_what_is_committed(marks: Path) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_episodes", [2_000, 20_000])
 def test_a_disk_that_is_really_full_stops_the_run(n_episodes: int, marks: Path) -> None:
-    """With many episodes it does not even take what is to be said of those that were not played."""
+    """It may not even take the last words about the run."""
     disk = marks.parent / "run"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=150k", "tmpfs", disk], check=False).returncode:
@@ -371,7 +371,7 @@ def test_a_disk_that_is_really_full_stops_the_run(n_episodes: int, marks: Path) 
         assert (result.status, result.exit_code) == ("failed", 1)
         assert "No space left on device" in (result.stopped_because or "")
         assert result.recording.damaged == []
-        assert len(first) <= sum(1 for _ in result) == n_episodes - len(result.failures)
+        assert len(first) <= sum(1 for _ in result) == n_episodes - len(result.missing)
         assert not list(disk.rglob("*.tmp"))
     finally:
         subprocess.run(["umount", "-l", disk], check=True)

@@ -12,21 +12,21 @@ from maze.factory import ConfigurationError
 
 
 def test_base_seeds_give_all_seeds() -> None:
-    specs = Seeding(1, 2).specs(range(1000))
-    assert specs == Seeding(1, 2).specs(range(1000))
+    specs = list(Seeding(1, 2).specs(range(1000)))
+    assert specs == list(Seeding(1, 2).specs(range(1000)))
     assert [spec.number for spec in specs] == list(range(1000))
     assert len({spec.env_seed for spec in specs} | {spec.agent_seed for spec in specs}) == 2000
     assert all(0 <= seed < 2**31 for spec in specs for seed in spec[1:])
 
 
 def test_an_episodes_seeds_do_not_depend_on_the_others() -> None:
-    all_of_them = Seeding(1, 2).specs(range(50))
-    assert Seeding(1, 2).specs([31, 7]) == [all_of_them[31], all_of_them[7]]
-    assert Seeding(1, 2).specs([]) == []
+    all_of_them = list(Seeding(1, 2).specs(range(50)))
+    assert list(Seeding(1, 2).specs([31, 7])) == [all_of_them[31], all_of_them[7]]
+    assert list(Seeding(1, 2).specs([])) == []
 
 
 def test_env_and_agent_do_not_share_seeds_though_they_share_the_base() -> None:
-    specs = Seeding(5, 5).specs(range(100))
+    specs = list(Seeding(5, 5).specs(range(100)))
     assert not {spec.env_seed for spec in specs} & {spec.agent_seed for spec in specs}
 
 
@@ -44,13 +44,13 @@ def test_base_seeds_that_are_not_given_are_drawn() -> None:
 
 
 def test_explicit_seeds_are_taken_over_again() -> None:
-    specs = Seeding(1, 2, explicit_env_seeds=(4, 5, 6), explicit_agent_seeds=[LARGEST_SEED]).specs(range(5))
+    specs = list(Seeding(1, 2, explicit_env_seeds=(4, 5, 6), explicit_agent_seeds=[LARGEST_SEED]).specs(range(5)))
     assert [spec.env_seed for spec in specs] == [4, 5, 6, 4, 5]
     assert {spec.agent_seed for spec in specs} == {LARGEST_SEED}
 
 
 def test_one_explicit_side_leaves_the_other_as_it_is() -> None:
-    specs = Seeding(1, 2, explicit_env_seeds=[4]).specs(range(5))
+    specs = list(Seeding(1, 2, explicit_env_seeds=[4]).specs(range(5)))
     assert [spec.agent_seed for spec in specs] == [spec.agent_seed for spec in Seeding(1, 2).specs(range(5))]
 
 

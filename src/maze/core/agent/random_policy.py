@@ -30,7 +30,7 @@ class RandomPolicy(StructuredPolicy):
     Example:
         >>> policy = RandomPolicy({0: gymnasium.spaces.Discrete(3)})
         >>> policy.reset(seed=7)
-        >>> [policy.act(None, ActorID(0, 0)) for _ in range(6)]
+        >>> [int(policy.act(None, ActorID(0, 0))) for _ in range(6)]
         [1, 2, 0, 0, 2, 1]
     """
 
@@ -68,18 +68,18 @@ def action_stream(space: gymnasium.Space[Any], seed: int, number: int = 0) -> St
 
 def _blocks(space: gymnasium.Space[Any], seed: int, number: int) -> Iterable[Iterable[Any]]:
     if isinstance(space, gymnasium.spaces.Discrete):
-        return map(partial(_discrete_block, int(space.start), np.uint64(space.n), f"{seed}/{number}/"), count())
+        return map(partial(_discrete_block, space.dtype.type(space.start), np.uint64(space.n), f"{seed}/{number}/"), count())
     return _sampled_blocks(space, np.random.SeedSequence(seed, spawn_key=(number,)))
 
 
-def _discrete_block(start: int, n: np.uint64, prefix: str, block: int) -> list[int]:
+def _discrete_block(start: np.integer[Any], n: np.uint64, prefix: str, block: int) -> np.ndarray:
     """Words of the extendable hash SHAKE128 (FIPS 202), for to seed a generator takes longer than a short episode.
 
-    The bias of the remainder is below n / 2**64.
+    The bias of the remainder is below n / 2**64. Actions have the space's dtype, as those that gymnasium samples: its
+    environments check them faster than Python's integers.
     """
     words = np.frombuffer(shake_128(f"{prefix}{block}".encode()).digest(8 * BLOCK), np.uint64)
-    values: list[int] = (words % n).tolist()
-    return [start + value for value in values] if start else values
+    return (words % n).astype(start.dtype) + start
 
 
 def _sampled_blocks(space: gymnasium.Space[Any], seed: np.random.SeedSequence) -> Iterable[Iterable[Any]]:

@@ -112,7 +112,7 @@ class RecordingWriter:
             RecordingError: If the disk does not take them.
         """
         parts, self._own_parts = self._own_parts, []
-        if self._part.rows:
+        if self._part.numbers:
             parts.append(self._part)
             self._part = self._new_part()
             self._interval = min(self._interval * INTERVAL_GROWTH, LONGEST_INTERVAL)

@@ -156,8 +156,11 @@ class TrajectorySchema:
             segment.events,
         )
 
-    def canonical_bytes(self, packed: PackedSegment) -> bytes:
-        """What the hash of an episode is fed with: actors, times, observations, actions, rewards, flags, events."""
+    def canonical_pieces(self, packed: PackedSegment) -> list[Any]:
+        """What the hash of an episode is fed with, as bytes one after the other.
+
+        Actors, times, observations, actions, rewards, flags, events.
+        """
         pieces: list[Any] = [_two_integers(packed.start, packed.n_rows)]
         if packed.keys is not None:
             pieces += (packed.keys, packed.agent_ids, packed.times)
@@ -166,7 +169,7 @@ class TrajectorySchema:
         pieces += (packed.rewards, packed.terminated, packed.truncated)
         if packed.events:
             pieces += map(canonical_event, packed.events)
-        return b"".join(pieces)
+        return pieces
 
     def to_batch(self, segments: Sequence[tuple[int, PackedSegment]], part: str) -> pa.RecordBatch:
         """Turn the segments of several episodes, (number, segment) each, into one block of rows."""

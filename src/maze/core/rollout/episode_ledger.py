@@ -40,37 +40,43 @@ class EpisodeLedger:
         """Begin with every episode still to be played."""
         self._observer = observer
         self._stop_on_failure = stop_on_failure
-        self._played: set[int] = set()
-        self._specs = {spec.number: spec for spec in specs}
-        self._waiting = deque(specs)
-        self._attempts: Counter[int] = Counter()
         self._max_attempts = max_attempts
-        self._unsettled = set(self._specs)
+        self._specs = specs
+        self._n_begun = 0
+        self._n_open = len(specs)
+        # Only episodes that have begun and are not settled are kept one by one, so that memory is bounded.
+        self._begun: dict[int, EpisodeSpec] = {}
+        self._given_back: deque[EpisodeSpec] = deque()
+        self._played: set[int] = set()
+        self._attempts: Counter[int] = Counter()
+        self.n_played = 0
         self.failures: list[EpisodeRow] = []
+
+    n_played: int
+    """Episodes that were played to their end, committed or not; each counts once."""
 
     @property
     def n_waiting(self) -> int:
         """Episodes that nobody plays."""
-        return len(self._waiting)
-
-    @property
-    def n_played(self) -> int:
-        """Episodes that were played to their end, committed or not; each counts once."""
-        return len(self._played)
+        return len(self._given_back) + len(self._specs) - self._n_begun
 
     @property
     def is_settled(self) -> bool:
         """Whether every episode is committed or has failed."""
-        return not self._unsettled
+        return not self._n_open
 
     @property
     def unsettled(self) -> list[int]:
         """Numbers of the episodes that are neither committed nor failed."""
-        return sorted(self._unsettled)
+        return sorted([*self._begun, *(spec.number for spec in self._specs[self._n_begun :])])
 
     def take(self, count: int) -> list[EpisodeSpec]:
         """Hand out up to `count` episodes."""
-        return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+        given_back = [self._given_back.popleft() for _ in range(min(count, len(self._given_back)))]
+        new = self._specs[self._n_begun : self._n_begun + count - len(given_back)]
+        self._n_begun += len(new)
+        self._begun.update((spec.number, spec) for spec in new)
+        return [*given_back, *new]
 
     @property
     def must_stop(self) -> bool:
@@ -80,37 +86,44 @@ class EpisodeLedger:
     def hear(self, report: Report) -> None:
         """Take in what a worker reports."""
         if isinstance(report, Done):
-            if report.number not in self._played:  # what a dead worker has lost is played again, and counted once
+            # What a dead worker has lost is played again, and counted once.
+            if report.number in self._begun and report.number not in self._played:
                 self._played.add(report.number)
+                self.n_played += 1
                 self._observer.episode_done(*report)
         elif isinstance(report, Committed):
             for numbers in report.parts.values():
-                self._unsettled.difference_update(numbers)
+                for number in numbers:
+                    self._settle(number)
         elif isinstance(report, Failed):
             self._attempts[report.number] += 1
             if self._attempts[report.number] < self._max_attempts:
                 self.give_back([report.number])
             else:
-                self.settle_failed(report)
+                self._settle_failed(report)
                 self._observer.episode_failed(report.number, report.error)
         else:
             self._observer.note(report.line)
 
     def give_back(self, numbers: Iterable[int]) -> None:
         """Take back episodes that were lost through no fault of theirs; they are played next."""
-        self._waiting.extendleft(self._specs[number] for number in sorted(numbers, reverse=True))
+        self._given_back.extendleft(self._begun[number] for number in sorted(numbers, reverse=True) if number in self._begun)
 
-    def settle_failed(self, failed: Failed) -> None:
-        """Note that an episode has failed for good."""
+    def _settle_failed(self, failed: Failed) -> None:
         row = EpisodeRow(
-            *self._specs[failed.number],
+            *self._begun[failed.number],
             error=_writable(failed.error),
             error_step=failed.step,
             traceback=_writable(failed.traceback),
             attempts=self._attempts[failed.number],
         )
         self.failures.append(row)
-        self._unsettled.discard(failed.number)
+        self._settle(failed.number)
+
+    def _settle(self, number: int) -> None:
+        if self._begun.pop(number, None) is not None:
+            self._n_open -= 1
+        self._played.discard(number)
 
 
 def _writable(text: str) -> str:

@@ -119,7 +119,7 @@ class _Probe:
 
         play_episode(env, spec, settings, segments.append, [0] * 3, 2, act)
         self.draws_globally |= global_generators() != before
-        return b"".join(schema.canonical_bytes(schema.pack(segment)) for segment in segments)
+        return b"".join(piece for segment in segments for piece in schema.canonical_pieces(schema.pack(segment)))
 
 
 def _frozen(codec: Any, observation: Any) -> bytes:

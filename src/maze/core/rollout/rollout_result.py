@@ -55,6 +55,9 @@ class RolloutResult:
     stopped_because: str | None = None
     """Why the run could not go on, in one line."""
 
+    traceback: str = ""
+    """Of what stopped the run."""
+
     @cached_property
     def recording(self) -> Recording:
         """The run directory, to be read."""

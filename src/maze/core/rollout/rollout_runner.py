@@ -146,7 +146,7 @@ class RolloutRunner(ABC):
                     with interruption.raising():
                         self._play(run, ledger, interruption)
                 except RolloutStopped as stopped:
-                    run.stop(stopped, ledger)
+                    run.stop(stopped)
                 except KeyboardInterrupt:
                     interruption.count += 1
             result = run.finish(ledger, interruption)

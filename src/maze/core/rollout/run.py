@@ -29,7 +29,7 @@ from maze.core.recording.segment import EpisodeSpec
 from maze.core.recording.trajectory_schema import TrajectorySchema
 from maze.core.rollout.episode_ledger import EpisodeLedger
 from maze.core.rollout.interruption import Interruption
-from maze.core.rollout.rollout_job import Failed, RolloutJob
+from maze.core.rollout.rollout_job import RolloutJob
 from maze.core.rollout.rollout_observer import RolloutObserver
 from maze.core.rollout.rollout_result import RolloutResult, RolloutStatus
 from maze.core.rollout.scout import Scouted
@@ -82,7 +82,7 @@ class Run:
         self._started_at = monotonic()
         self._stopped: RolloutStopped | None = None
         self._resumed: dict[str, Any] = {}
-        self._numbers, self._seeding = list(numbers), seeding
+        self._numbers, self._seeding = numbers, seeding
         if resume:
             self._resumed = directory.read_json("run.json")
             self._seeding = Seeding(**self._resumed["seeding"])
@@ -100,7 +100,7 @@ class Run:
             "config": config or self._resumed.get("config") or {},
             "seeding": self._seeding.to_json(),
             "n_episodes_requested": len(self._numbers),
-            "episodes": None if self._numbers == list(range(len(self._numbers))) else self._numbers,
+            "episodes": None if numbers == range(len(numbers)) else list(numbers),
             "max_episode_steps": job.max_episode_steps,
             "deterministic": job.policy.deterministic,
             "record_trajectory": job.record_trajectory,
@@ -115,9 +115,11 @@ class Run:
             "agent_base_seed": self._seeding.agent_base_seed,
         }
 
-    def specs(self) -> list[EpisodeSpec]:
+    def specs(self) -> Sequence[EpisodeSpec]:
         """The episodes that are not on disk yet."""
-        committed = self.directory.committed() if self._resumed else set()
+        if not self._resumed:
+            return self._seeding.specs(self._numbers)
+        committed = self.directory.committed()
         return self._seeding.specs([number for number in self._numbers if number not in committed])
 
     def begin(self, scouted: Scouted) -> RolloutJob:
@@ -145,11 +147,9 @@ class Run:
             )
         return self.job
 
-    def stop(self, stopped: RolloutStopped, ledger: EpisodeLedger) -> None:
-        """Note why the run cannot go on; what is not on disk has failed."""
+    def stop(self, stopped: RolloutStopped) -> None:
+        """Note why the run cannot go on; what is not on disk is missing."""
         self._stopped = stopped
-        for number in ledger.unsettled:
-            ledger.settle_failed(Failed(number, 0, f"not played: {stopped}", stopped.traceback))
 
     def finish(self, ledger: EpisodeLedger, interruption: Interruption) -> RolloutResult:
         """Sum the run up, in statistics.json, in run.json and in the result."""
@@ -176,6 +176,7 @@ class Run:
             reproducible=self.job.traits.reproducible,
             exit_code=interruption.exit_code or (0 if status == "completed" else 1),
             stopped_because=None if self._stopped is None else str(self._stopped),
+            traceback="" if self._stopped is None else self._stopped.traceback,
         )
         with self._on_a_disk_that_may_be_full():
             self.directory.write_json("statistics.json", statistics.to_json(), durable=False)  # can be computed again
@@ -188,6 +189,7 @@ class Run:
             "n_steps": result.n_steps,
             "seconds": result.seconds,
             "stopped_because": result.stopped_because,
+            "traceback": result.traceback,
         }
         with self._on_a_disk_that_may_be_full():
             self.directory.write_json("run.json", self.metadata)

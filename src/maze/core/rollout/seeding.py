@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 
@@ -28,8 +29,8 @@ class Seeding:
         ConfigurationError: If a seed is no integer of 0 to 2**63 - 1.
 
     Example:
-        >>> Seeding(env_base_seed=1, agent_base_seed=2).specs([17])
-        [EpisodeSpec(number=17, env_seed=1612783594, agent_seed=1187131072)]
+        >>> Seeding(env_base_seed=1, agent_base_seed=2).specs([17])[0]
+        EpisodeSpec(number=17, env_seed=1612783594, agent_seed=1187131072)
     """
 
     env_base_seed: int | None = None
@@ -52,14 +53,15 @@ class Seeding:
                 for seed in seeds:
                     _check_seed(explicit, seed)
 
-    def specs(self, numbers: Sequence[int]) -> list[EpisodeSpec]:
+    def specs(self, numbers: Sequence[int]) -> Sequence[EpisodeSpec]:
         """Specs of the episodes with these numbers; an episode's does not depend on which others there are."""
-        if not numbers:
-            return []
-        largest = max(numbers) + 1
-        env_seeds = self._seeds(self.env_base_seed, self.explicit_env_seeds, 0, largest)
-        agent_seeds = self._seeds(self.agent_base_seed, self.explicit_agent_seeds, 1, largest)
-        return [EpisodeSpec(number, int(env_seeds[number]), int(agent_seeds[number])) for number in numbers]
+        n = max(numbers, default=-1) + 1
+        indices = np.array(numbers, np.int64)
+        return _Specs(
+            numbers,
+            self._seeds(self.env_base_seed, self.explicit_env_seeds, 0, n)[indices],
+            self._seeds(self.agent_base_seed, self.explicit_agent_seeds, 1, n)[indices],
+        )
 
     def to_json(self) -> dict[str, object]:
         """What run.json keeps; it gives an equal `Seeding` again."""
@@ -85,6 +87,27 @@ class Seeding:
         if self.shuffle_seeds:
             seeds = np.random.default_rng(sequence).permutation(seeds)
         return np.resize(seeds, n)
+
+
+class _Specs(Sequence[EpisodeSpec]):
+    """Specs that are made when they are asked for: of a million episodes, there are only numbers in memory."""
+
+    def __init__(self, numbers: Sequence[int], env_seeds: np.ndarray, agent_seeds: np.ndarray) -> None:
+        self._numbers, self._env_seeds, self._agent_seeds = numbers, env_seeds, agent_seeds
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> EpisodeSpec: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> _Specs: ...
+
+    def __getitem__(self, index: int | slice) -> EpisodeSpec | _Specs:
+        if isinstance(index, slice):
+            return _Specs(self._numbers[index], self._env_seeds[index], self._agent_seeds[index])
+        return EpisodeSpec(self._numbers[index], int(self._env_seeds[index]), int(self._agent_seeds[index]))
 
 
 def _check_seed(name: str, seed: object) -> None:
