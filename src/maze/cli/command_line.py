@@ -21,7 +21,7 @@ HYDRA_OPTIONS = {
     "resolve": "--resolve",
     "shell_completion": "--shell-completion",
 }
-OPEN_KEYS = re.compile(r"(wrappers\.|[\w.]*\.kwargs\.)[^=]*=")
+OPEN_KEYS = re.compile(r"(wrappers\.|policy\.mapping\.|[\w.]*\.kwargs\.)[^=]*=")
 
 
 class RolloutError(Exception):
@@ -151,5 +151,7 @@ def _config_dir(given: str | None) -> Path | None:
 
 
 def _open(override: str) -> str:
-    """Let arguments of environments and wrappers be set that the configuration does not name."""
+    """Let arguments of environments and wrappers, and policies of actors, be set that no file names."""
+    if override.startswith("policy@policy.mapping."):  # an entry of the defaults list, to which ++ does not apply
+        return f"+{override}"
     return f"++{override}" if OPEN_KEYS.match(override) else override

@@ -12,7 +12,8 @@ from maze.cli.value_check import check_values
 from maze.core.rollout.recipes import EnvRecipe, PolicyRecipe
 from maze.core.rollout.rollout_runner import RolloutRunner
 from maze.core.rollout.seeding import Seeding
-from maze.factory import ConfigurationError, build, resolve
+from maze.factory import ConfigurationError, accepted_arguments, build, resolve
+from maze.interop.pettingzoo_env import check_pettingzoo_env, make_pettingzoo_env
 
 
 def check_rollout(config: Mapping[str, Any]) -> RolloutRunner:
@@ -35,6 +36,7 @@ def check_rollout(config: Mapping[str, Any]) -> RolloutRunner:
     if not isinstance(runner, RolloutRunner):
         raise ConfigurationError(f"runner._target_={config['runner']['_target_']} is no RolloutRunner")
     EnvRecipe(config["env"], wrappers).check()
+    _check_pettingzoo(config["env"])
     PolicyRecipe(config["policy"]).check()
     seeding = config.get("seeding") or {}
     check_values("seeding", seeding, Seeding)
@@ -64,7 +66,17 @@ def _check_group(place: str, config: Any) -> None:
         raise ConfigurationError(f"the configuration has no {place}: choose one with {group}=...")
     if "_target_" not in config:
         raise ConfigurationError(f"{place} says nothing to build: add {place}._target_=, the dotted path of a class")
-    check_values(place, config, resolve(str(config["_target_"])))
+    target = resolve(str(config["_target_"]))
+    if place == "policy" and "mapping" in config and "mapping" not in (accepted_arguments(target) or ["mapping"]):
+        raise ConfigurationError(
+            "policy.mapping belongs to policy=default_policy: add that, or leave policy.mapping out"
+        )
+    check_values(place, config, target)
+
+
+def _check_pettingzoo(env: Mapping[str, Any]) -> None:
+    if env["_target_"] == f"{make_pettingzoo_env.__module__}.{make_pettingzoo_env.__name__}":
+        check_pettingzoo_env(str(env.get("name")), env.get("kwargs"), env.get("parallel"))
 
 
 def _check_tensorboard(wanted: Any) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from maze.core.env.action_masks import ActionMask, masks_of
 from maze.core.env.actor_id import StepKey
 from maze.core.env.structured_env import StructuredEnv
 from maze.testing.conformance import ConformanceError
@@ -20,29 +21,25 @@ def check_declared_masks(env: StructuredEnv) -> None:
     Raises:
         ConformanceError: If it does not.
     """
-    for step_key, masks in env.action_masks.items():
+    for step_key in env.action_masks:
         if step_key not in env.action_spaces:
             raise ConformanceError(
                 f"action_masks has the step key {step_key!r}, the action spaces have {list(env.action_spaces)}: "
                 "use one of these"
             )
         observation_space = env.observation_spaces[step_key]
-        for action_key, observation_key in masks.items():
-            if _masked(env.action_spaces[step_key], action_key) is None:
+        for mask in _masks(env, step_key):
+            if not isinstance(observation_space, spaces.Dict) or mask.observation_key not in observation_space.spaces:
                 raise ConformanceError(
-                    f"action_masks[{step_key!r}] masks the action {action_key!r}, which {env.action_spaces[step_key]} "
-                    "does not have: name a key of the Dict, or None where the action is none"
-                )
-            if not isinstance(observation_space, spaces.Dict) or observation_key not in observation_space.spaces:
-                raise ConformanceError(
-                    f"action_masks[{step_key!r}] finds the mask in the observation {observation_key!r}, which "
+                    f"action_masks[{step_key!r}] finds the mask in the observation {mask.observation_key!r}, which "
                     f"{observation_space} does not have: name a key of the Dict"
                 )
-            mask_space = observation_space.spaces[observation_key]
-            if mask_space.dtype not in (np.dtype(bool), np.dtype(np.int8)):
-                raise ConformanceError(
-                    f"the mask {observation_key!r} has the dtype {mask_space.dtype}: make it bool or int8, 1 for legal"
-                )
+            for mask_space in _leaves(observation_space.spaces[mask.observation_key]):
+                if mask_space.dtype not in (np.dtype(bool), np.dtype(np.int8)):
+                    raise ConformanceError(
+                        f"the mask {mask.observation_key!r} has the dtype {mask_space.dtype}: "
+                        "make it bool or int8, 1 for legal"
+                    )
 
 
 def check_masks(env: StructuredEnv, step_key: StepKey, observation: Any, where: str) -> None:
@@ -51,14 +48,13 @@ def check_masks(env: StructuredEnv, step_key: StepKey, observation: Any, where: 
     Raises:
         ConformanceError: If not.
     """
-    for action_key, space, mask in _masks(env, step_key, observation):
-        name = f"the mask of the action {action_key!r}" if action_key is not None else "the mask"
-        if not np.isin(mask, (0, 1)).all():
-            raise ConformanceError(f"{name} has other values than 0 and 1 ({where}): 1 for legal, 0 for illegal")
-        if isinstance(space, spaces.Discrete) and mask.shape != (space.n,):
-            raise ConformanceError(f"{name} has the shape {mask.shape}, {space} needs ({space.n},) ({where})")
-        if not mask.any():
-            raise ConformanceError(f"{name} leaves nothing legal ({where}): the actor must act, so allow one action")
+    for mask in _masks(env, step_key):
+        try:
+            if not all(np.isin(component, (0, 1)).all() for component in mask.read(observation)):
+                raise ConformanceError(f"{mask} has other values than 0 and 1 ({where}): 1 for legal, 0 for illegal")
+            mask.legal_values(observation)
+        except ValueError as error:
+            raise ConformanceError(f"{error} ({where}): the actor must act, so mask its action soundly") from None
 
 
 def check_legal(env: StructuredEnv, step_key: StepKey, observation: Any, action: Any, where: str) -> None:
@@ -67,9 +63,9 @@ def check_legal(env: StructuredEnv, step_key: StepKey, observation: Any, action:
     Raises:
         ConformanceError: If it is not.
     """
-    for action_key, space, mask in _masks(env, step_key, observation):
-        chosen = action if action_key is None else action[action_key]
-        if isinstance(space, spaces.Discrete) and not mask[int(chosen) - int(space.start)]:
+    for mask in _masks(env, step_key):
+        chosen = action if mask.action_key is None else action[mask.action_key]
+        if not mask.allows(observation, chosen):
             raise ConformanceError(f"the action {chosen!r} is illegal by its mask ({where}): choose among the ones")
 
 
@@ -82,28 +78,29 @@ def sample_legal(env: StructuredEnv, step_key: StepKey, space: gymnasium.Space[A
         space: A copy of the actor's action space, which is drawn from.
         observation: Has the masks.
     """
-    masks = {action_key: mask for action_key, _, mask in _masks(env, step_key, observation)}
+    masks = {mask.action_key: mask for mask in _masks(env, step_key)}
     if isinstance(space, spaces.Dict):
-        return {key: _sample(child, masks.get(key)) for key, child in space.spaces.items()}
-    return _sample(space, masks.get(None))
+        return {key: _sample(child, masks.get(key), observation) for key, child in space.spaces.items()}
+    return _sample(space, masks.get(None), observation)
 
 
-def _sample(space: gymnasium.Space[Any], mask: np.ndarray | None) -> Any:
-    if mask is None or not isinstance(space, spaces.Discrete):
+def _sample(space: gymnasium.Space[Any], mask: ActionMask | None, observation: Any) -> Any:
+    if mask is None:
         return space.sample()
-    return space.sample(mask=mask.astype(np.int8))
+    return mask.action_of([int(space.np_random.choice(legal)) for legal in mask.legal_values(observation)])
 
 
-def _masks(
-    env: StructuredEnv, step_key: StepKey, observation: Any
-) -> Iterator[tuple[str | int | None, gymnasium.Space[Any] | None, np.ndarray]]:
-    declared: Mapping[str | int | None, str | int] = env.action_masks.get(step_key, {})
-    for action_key, observation_key in declared.items():
-        yield action_key, _masked(env.action_spaces[step_key], action_key), np.asarray(observation[observation_key])
+def _masks(env: StructuredEnv, step_key: StepKey) -> list[ActionMask]:
+    try:
+        return masks_of(env.action_masks, step_key, env.action_spaces[step_key])
+    except ValueError as error:
+        raise ConformanceError(str(error)) from None
 
 
-def _masked(space: gymnasium.Space[Any], action_key: str | int | None) -> gymnasium.Space[Any] | None:
-    """The space of the action that a mask is of; None where there is no such action."""
-    if isinstance(space, spaces.Dict):
-        return space.spaces.get(action_key)  # type: ignore[arg-type]
-    return space if action_key is None else None
+def _leaves(space: gymnasium.Space[Any]) -> Iterator[gymnasium.Space[Any]]:
+    """The masks of the components, where there is one each."""
+    if isinstance(space, spaces.Tuple):
+        for child in space.spaces:
+            yield from _leaves(child)
+    else:
+        yield space

@@ -13,7 +13,8 @@ import gymnasium
 import numpy as np
 
 from maze.core.env.structured_env import StructuredEnv
-from maze.core.rollout.recipes import EnvLike, EnvRecipe, WrappersLike
+from maze.core.rollout.env_wrapping import WrappersLike
+from maze.core.rollout.recipes import EnvLike, EnvRecipe
 from maze.factory import ConfigurationError
 from maze.testing.checked_episodes import CheckedEpisodes
 from maze.testing.conformance import ConformanceError, ConformanceWarning, Moment, call, first_difference

@@ -8,7 +8,9 @@ from typing import Any
 
 from maze.core.env.actor_id import ActorID
 from maze.core.env.event import EpisodeMetrics, Event, EventRecord
-from maze.core.recording.event_schema import columns_to_batch, event_arrow_schema, event_columns
+from maze.core.recording.event_block import pack_events
+from maze.core.recording.event_schema import event_arrow_schema, recordable
+from maze.core.recording.segment import Segment
 from maze.testing.conformance import ConformanceError
 
 
@@ -33,10 +35,10 @@ def check_events(events: Sequence[Any], actor: ActorID, where: str) -> None:
             raise ConformanceError(
                 f"the event {kind.__name__} is no frozen dataclass ({where}): write @dataclass(frozen=True) before it"
             )
-        record = EventRecord(0, 0, actor, event)
         try:
-            columns_to_batch(event_columns([(0, 0, record)]), event_arrow_schema(kind), "part")
-            EpisodeMetrics().add([record])
+            (block,) = pack_events(Segment(0, events=[event], event_steps=[0]))
+            recordable(block, event_arrow_schema(kind))
+            EpisodeMetrics().add([EventRecord(0, 0, actor, event)])
         except (TypeError, ValueError) as error:
             raise ConformanceError(f"the event {kind.__name__} cannot be recorded: {error} ({where})") from None
 

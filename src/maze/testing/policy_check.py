@@ -10,7 +10,8 @@ import cloudpickle
 
 from maze.core.agent.policy import StructuredPolicy
 from maze.core.env.structured_env import StructuredEnv
-from maze.core.rollout.recipes import EnvLike, EnvRecipe, PolicyLike, PolicyRecipe, WrappersLike
+from maze.core.rollout.env_wrapping import WrappersLike
+from maze.core.rollout.recipes import EnvLike, EnvRecipe, PolicyLike, PolicyRecipe
 from maze.core.rollout.rollout_worker import one_torch_thread
 from maze.testing.checked_decisions import CheckedDecisions
 from maze.testing.conformance import ConformanceError, Moment, check_signature, first_difference

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from maze.core.agent.random_policy import RandomPolicy
+from maze.core.env.action_masks import masks_of
 from maze.core.env.actor_id import ActorID
+from maze.factory import ConfigurationError
 
 SPACES: dict[str, spaces.Space[Any]] = {
     "discrete": spaces.Discrete(5),
@@ -142,3 +148,123 @@ def test_actions_are_objects_of_their_own() -> None:
     kept = second.copy()
     first[:] = 0.5
     assert np.array_equal(second, kept)
+
+
+def test_the_streams_stay_as_they_are() -> None:
+    """Recorded runs can be played again only as long as a seed gives these actions."""
+    kinds = ("discrete", "discrete_from", "box", "multi_discrete", "multi_binary", "dict")
+    policy = RandomPolicy({kind: SPACES[kind] for kind in kinds})
+    policy.reset(12345)
+    drawn = [plain(action) for kind in kinds for action in draw(policy, 70, ActorID(kind, 0))]
+    assert sha256(repr(drawn).encode()).hexdigest()[:16] == "9a23f1d0bbcb87fa"
+
+
+MASKED: dict[str, spaces.Space[Any]] = {
+    "discrete": spaces.Discrete(6, start=-2),
+    "multi_discrete": spaces.MultiDiscrete([4, 3], start=[1, 0]),
+    "multi_binary": spaces.MultiBinary(6),
+    "dict": spaces.Dict({"masked": spaces.Discrete(6), "free": spaces.Discrete(3), "amount": spaces.Box(0, 1, (2,))}),
+}
+LEGAL = np.array([1, 0, 1, 1, 0, 1, 1], np.int8)
+
+
+def masks_for(kind: str) -> dict[Any, Any]:
+    return {kind: {"masked" if kind == "dict" else None: "legal"}}
+
+
+def observed(kind: str, legal: np.ndarray = LEGAL) -> dict[str, Any]:
+    return {"legal": legal[: 7 if kind == "multi_discrete" else 6]}
+
+
+def masked_policy(kind: str) -> RandomPolicy:
+    return RandomPolicy({kind: MASKED[kind]}, masks_for(kind))
+
+
+def plain(action: Any) -> Any:
+    return (
+        {key: plain(value) for key, value in action.items()} if isinstance(action, dict) else np.array(action).tolist()
+    )
+
+
+def draw_legal(policy: RandomPolicy, kind: str, n: int, observation: Any = None, slot: int = 0) -> list[Any]:
+    return [policy.act(observation or observed(kind), ActorID(kind, 0), slot) for _ in range(n)]
+
+
+@pytest.mark.parametrize("kind", MASKED)
+def test_legal_actions_are_uniform(kind: str) -> None:
+    """Each legal value of a component is drawn as often as chance has it, and no other at all."""
+    policy = masked_policy(kind)
+    drawn = []
+    for seed in range(40):
+        policy.reset(seed)
+        drawn += draw_legal(policy, kind, 100)
+    (mask,) = masks_of(masks_for(kind), kind, MASKED[kind])
+    start = getattr(mask.space, "start", 0)
+    chosen = [action["masked"] if kind == "dict" else action for action in drawn]
+    components = np.array([np.ravel(action - start) for action in chosen]).T
+    for component, legal in zip(components, mask.legal_values(observed(kind)), strict=True):
+        counts = np.bincount(component)
+        assert np.flatnonzero(counts).tolist() == legal.tolist()
+        expected = len(drawn) / len(legal)
+        assert ((counts[legal] - expected) ** 2 / expected).sum() < 16  # p < 0.002 for up to 3 degrees of freedom
+    assert all(MASKED[kind].contains(action) for action in drawn)
+
+
+@pytest.mark.parametrize("kind", MASKED)
+@given(data=st.data())
+def test_actions_are_legal_whatever_the_masks(kind: str, data: st.DataObject) -> None:
+    legal = data.draw(
+        arrays(np.int8, 7, elements=st.integers(0, 1)).filter(lambda mask: mask[:4].any() and mask[4:6].any())
+    )
+    policy = masked_policy(kind)
+    policy.reset(data.draw(st.integers(0, 2**31)))
+    (mask,) = masks_of(masks_for(kind), kind, MASKED[kind])
+    for action in draw_legal(policy, kind, 20, observed(kind, legal)):
+        assert mask.allows(observed(kind, legal), action["masked"] if kind == "dict" else action)
+        assert MASKED[kind].contains(action)
+
+
+@pytest.mark.parametrize("kind", MASKED)
+def test_legal_actions_do_not_depend_on_what_runs_beside_them(kind: str) -> None:
+    alone, beside = masked_policy(kind), masked_policy(kind)
+    alone.reset(5)
+    expected = [plain(action) for action in draw_legal(alone, kind, 80)]
+    beside.reset(6, slot=0)
+    beside.reset(5, slot=1)
+    mixed = []
+    for n in range(80):
+        draw_legal(beside, kind, n % 3, slot=0)
+        mixed += draw_legal(beside, kind, 1, slot=1)
+    assert [plain(action) for action in mixed] == expected
+    alone.reset(6)
+    assert [plain(action) for action in draw_legal(alone, kind, 80)] != expected
+
+
+def test_the_streams_of_legal_actions_stay_as_they_are() -> None:
+    drawn = []
+    for kind in MASKED:
+        policy = masked_policy(kind)
+        policy.reset(12345)
+        drawn += [plain(action) for action in draw_legal(policy, kind, 70)]
+    assert sha256(repr(drawn).encode()).hexdigest()[:16] == "43a0af5734f4b534"
+
+
+def test_step_keys_without_masks_are_drawn_as_ever() -> None:
+    both: Any = {"a": spaces.Discrete(9), "b": spaces.Discrete(9)}
+    plain_policy, policy = RandomPolicy(both), RandomPolicy(both, {"a": {None: "legal"}})
+    plain_policy.reset(3)
+    policy.reset(3)
+    assert draw(policy, 40, ActorID("b", 0)) == draw(plain_policy, 40, ActorID("b", 0))
+    assert policy.act({"legal": np.eye(9, dtype=bool)[4]}, ActorID("a", 7)) == 4
+
+
+def test_an_actor_that_may_do_nothing_is_named() -> None:
+    policy = masked_policy("discrete")
+    policy.reset(1)
+    with pytest.raises(ValueError, match=r"the actor \('discrete', 3\) cannot act, the mask leaves nothing legal: let"):
+        policy.act({"legal": np.zeros(6, np.int8)}, ActorID("discrete", 3))
+
+
+def test_masks_of_actions_that_have_none_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="only Discrete, MultiDiscrete and MultiBinary have masks"):
+        RandomPolicy({0: spaces.Box(0, 1)}, {0: {None: "legal"}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from hashlib import shake_128
@@ -13,41 +13,88 @@ import gymnasium
 import numpy as np
 
 from maze.core.agent.policy import StructuredPolicy
+from maze.core.env.action_masks import ActionMask, masks_of
 from maze.core.env.actor_id import ActorID, StepKey
+from maze.core.env.structured_env import ActionMasks
+from maze.factory import ConfigurationError
 
 Stream: TypeAlias = Callable[[], Any]
+Draw: TypeAlias = Callable[[Any], Any]
+"""Gives an action that is legal by the observation."""
 
 BLOCK = 32
 """Actions drawn at a time: few enough for short episodes, because a call costs microseconds however little it draws."""
 
+MOST_STEP_KEYS = 2**16
+"""Numbers below are the step keys'; the streams of their actions' entries have those above."""
+
 
 class RandomPolicy(StructuredPolicy):
-    """Samples every action from its space, as gymnasium's `Space.sample` distributes it.
+    """Samples every action from its space, as gymnasium's `Space.sample` distributes it; legal ones where masks tell.
+
+    Each legal value of a masked action is as likely as the others; the components of one are drawn independently.
 
     Args:
         action_spaces: The action space of each step key.
+        action_masks: Which observations say what is legal, as the environment declares it.
+
+    Raises:
+        ConfigurationError: If a mask is declared for an action that does not exist or cannot be masked.
 
     Example:
         >>> policy = RandomPolicy({0: gymnasium.spaces.Discrete(3)})
         >>> policy.reset(seed=7)
         >>> [int(policy.act(None, ActorID(0, 0))) for _ in range(6)]
         [1, 2, 0, 0, 2, 1]
+        >>> policy = RandomPolicy({0: gymnasium.spaces.Discrete(3)}, {0: {None: "legal"}})
+        >>> policy.reset(seed=7)
+        >>> [int(policy.act({"legal": np.array([1, 0, 1])}, ActorID(0, 0))) for _ in range(6)]
+        [0, 2, 0, 0, 0, 2]
     """
 
-    def __init__(self, action_spaces: Mapping[StepKey, gymnasium.Space[Any]]) -> None:
+    def __init__(
+        self, action_spaces: Mapping[StepKey, gymnasium.Space[Any]], action_masks: ActionMasks | None = None
+    ) -> None:
         """Prepare one stream of actions per step key and slot."""
         self.action_spaces = action_spaces
         self._streams: dict[int, dict[StepKey, Stream]] = {}
+        self._draws: dict[int, dict[StepKey, Draw]] = {}
+        try:
+            masks = {key: masks_of(action_masks or {}, key, space) for key, space in action_spaces.items()}
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+        self._masks = {key: declared for key, declared in masks.items() if declared}
+        if self._masks:  # others do not pay for the question
+            self.act = self._act_legally  # type: ignore[method-assign]
 
     def reset(self, seed: int, slot: int = 0) -> None:
         """Begin a new stream of actions for each step key."""
         self._streams[slot] = {
             key: action_stream(space, seed, number) for number, (key, space) in enumerate(self.action_spaces.items())
         }
+        if self._masks:
+            self._draws[slot] = {
+                key: _legal_draw(space, self._masks[key], seed, number)
+                for number, (key, space) in enumerate(self.action_spaces.items())
+                if key in self._masks
+            }
 
     def act(self, observation: Any, actor_id: ActorID, slot: int = 0) -> Any:
-        """Take the next action of the actor's stream; the observation does not matter."""
+        """Take the next action of the actor's stream; the observation matters only for its masks."""
         return self._streams[slot][actor_id[0]]()
+
+    def _act_legally(self, observation: Any, actor_id: ActorID, slot: int = 0) -> Any:
+        """As `act`, for an environment with masks."""
+        draw = self._draws[slot].get(actor_id[0])
+        if draw is None:
+            return self._streams[slot][actor_id[0]]()
+        try:
+            return draw(observation)
+        except ValueError as error:
+            raise ValueError(
+                f"the actor {tuple(actor_id)} cannot act, {error}: let the environment mask an actor that must act "
+                "so that at least one action is legal"
+            ) from None
 
 
 def action_stream(space: gymnasium.Space[Any], seed: int, number: int = 0) -> Stream:
@@ -66,20 +113,65 @@ def action_stream(space: gymnasium.Space[Any], seed: int, number: int = 0) -> St
     return chain.from_iterable(_blocks(space, seed, number)).__next__
 
 
+def _legal_draw(space: gymnasium.Space[Any], masks: Sequence[ActionMask], seed: int, number: int) -> Draw:
+    """Draws legal actions of one step key, from streams of their own.
+
+    Args:
+        space: Of the action.
+        masks: Those that are declared for it, one at least.
+        seed: Of all streams of the policy.
+        number: Of the step key.
+    """
+    by_key = {mask.action_key: mask for mask in masks}
+    if not isinstance(space, gymnasium.spaces.Dict):
+        return partial(_legal_action, by_key[None], _words(f"{seed}/{number}/legal/"))
+    draws = {
+        key: partial(_legal_action, by_key[key], _words(f"{seed}/{number}/legal/{position}/"))
+        for position, key in enumerate(space.spaces)
+        if key in by_key
+    }
+    streams = {
+        key: action_stream(child, seed, MOST_STEP_KEYS * (position + 1) + number)
+        for position, (key, child) in enumerate(space.spaces.items())
+        if key not in by_key
+    }
+
+    def draw(observation: Any) -> dict[str, Any]:
+        return {key: draws[key](observation) if key in draws else streams[key]() for key in space.spaces}
+
+    return draw
+
+
+def _legal_action(mask: ActionMask, next_word: Callable[[], int], observation: Any) -> Any:
+    """Draw each component by the remainder of a word, whose bias is below the number of values / 2**64."""
+    return mask.action_of([legal[next_word() % len(legal)] for legal in mask.legal_values(observation)])
+
+
+def _words(prefix: str) -> Callable[[], int]:
+    """Endless random words of 64 bits."""
+    return chain.from_iterable(_word_block(prefix, block).tolist() for block in count()).__next__
+
+
+def _word_block(prefix: str, block: int) -> np.ndarray:
+    """Words of the extendable hash SHAKE128 (FIPS 202), for to seed a generator takes longer than a short episode."""
+    return np.frombuffer(shake_128(f"{prefix}{block}".encode()).digest(8 * BLOCK), np.uint64)
+
+
 def _blocks(space: gymnasium.Space[Any], seed: int, number: int) -> Iterable[Iterable[Any]]:
     if isinstance(space, gymnasium.spaces.Discrete):
-        return map(partial(_discrete_block, space.dtype.type(space.start), np.uint64(space.n), f"{seed}/{number}/"), count())
+        start, n = space.dtype.type(space.start), np.uint64(space.n)
+        return map(partial(_discrete_block, start, n, f"{seed}/{number}/"), count())
     return _sampled_blocks(space, np.random.SeedSequence(seed, spawn_key=(number,)))
 
 
 def _discrete_block(start: np.integer[Any], n: np.uint64, prefix: str, block: int) -> np.ndarray:
-    """Words of the extendable hash SHAKE128 (FIPS 202), for to seed a generator takes longer than a short episode.
+    """Actions by the remainders of words, whose bias is below n / 2**64.
 
-    The bias of the remainder is below n / 2**64. Actions have the space's dtype, as those that gymnasium samples: its
-    environments check them faster than Python's integers.
+    They have the space's dtype, as those that gymnasium samples: its environments check them faster than Python's
+    integers.
     """
-    words = np.frombuffer(shake_128(f"{prefix}{block}".encode()).digest(8 * BLOCK), np.uint64)
-    return (words % n).astype(start.dtype) + start
+    actions: np.ndarray = (_word_block(prefix, block) % n).astype(start.dtype) + start
+    return actions
 
 
 def _sampled_blocks(space: gymnasium.Space[Any], seed: np.random.SeedSequence) -> Iterable[Iterable[Any]]:
