@@ -10,7 +10,7 @@ from textwrap import fill, wrap
 from typing import NamedTuple
 
 from maze.cli.command_line import ROOT_CONFIG, CommandLine
-from maze.cli.config_folders import OWN_FOLDER, choices
+from maze.cli.config_folders import OWN_FOLDER, choices, installed_folders
 
 EXAMPLES = (
     ("maze-run env.name=CartPole-v1", "50 episodes of random actions in five processes"),
@@ -66,14 +66,20 @@ def help_page(command: CommandLine) -> str:
 
 
 def config_keys(file: Path) -> list[ConfigKey]:
-    """Keys of a configuration file that have a comment, with the values that they have there.
+    """Keys of a configuration file that have a comment, with the values that they have there; of parts, `part.key`.
 
     Example:
         >>> config_keys(OWN_FOLDER / "runner" / "parallel.yaml")[0]
         ConfigKey(name='n_processes', value='5', comment='worker processes')
     """
-    lines = map(KEY_LINE.fullmatch, file.read_text(encoding="utf-8").splitlines())
-    return [ConfigKey(line["key"], line["value"], line["comment"]) for line in lines if line]
+    keys, part = [], ""
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if match := re.fullmatch(r"(\w+):", line):
+            part = match[1]
+        elif match := KEY_LINE.fullmatch(line.removeprefix("  ")):
+            name = f"{part}.{match['key']}" if line.startswith("  ") else match["key"]
+            keys.append(ConfigKey(name, match["value"], match["comment"]))
+    return keys
 
 
 def _defaults() -> dict[str, str]:
@@ -92,7 +98,7 @@ def _group_lines(groups: Mapping[str, list[str]], defaults: Mapping[str, str], c
 
 
 def _key_lines(chosen: Mapping[str, str], config_dir: Path | None, columns: int) -> Iterator[str]:
-    folders = [OWN_FOLDER, *([] if config_dir is None else [config_dir])]
+    folders = [OWN_FOLDER, *installed_folders(), *([] if config_dir is None else [config_dir])]
     rows = []
     for group, choice in chosen.items():
         file = next((f for folder in folders if (f := folder / group / f"{choice}.yaml").is_file()), None)

@@ -17,7 +17,7 @@ from maze.cli.command_line import CommandLine, RolloutError, one_line
 from maze.cli.composition import explained, plain
 from maze.cli.config_check import check_rollout, check_run_dir
 from maze.cli.config_folders import OWN_FOLDER
-from maze.cli.input_dir import with_input_dir
+from maze.cli.input_dir import take_normalization, with_input_dir
 from maze.cli.lasting_console import LastingConsole
 from maze.cli.rollout_command import roll_out
 from maze.cli.saved_config import write_saved_config
@@ -83,6 +83,7 @@ class RolloutJobs:
                 config = with_input_dir(config, overrides)
                 write_saved_config(run_dir, config)
             check_run_dir(run_dir)
+            take_normalization(config, overrides, run_dir)
             return roll_out(check_rollout(config), config, run_dir)
         except (ConfigurationError, RolloutError) as error:
             if self._raises:

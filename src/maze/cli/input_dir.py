@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from maze.cli.command_line import override_key
 from maze.cli.saved_config import read_saved_config
-from maze.factory import ConfigurationError, resolve
+from maze.core.rollout.normalization import NORMALIZATION_FILE
+from maze.core.rollout.trust import TRUSTED, check_trusted, targets_in
+from maze.factory import ConfigurationError
 
 TAKEN_GROUPS = ("env", "wrappers", "model", "policy")
-TRUSTED = ("maze.core.env", "maze.core.agent", "maze.core.wrappers", "maze_envs", "gymnasium.wrappers")
 
 
 def with_input_dir(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -40,49 +41,32 @@ def with_input_dir(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[
     return merged
 
 
-def check_trusted(settings: Any, allowed: Sequence[str]) -> None:
-    """See that all targets in a piece of configuration are under allowed prefixes; the others are not even imported.
+def take_normalization(config: Mapping[str, Any], overrides: Sequence[str], run_dir: Path) -> None:
+    """Have a run normalise by the statistics of the run that `input_dir` names, if its wrappers are from there too.
+
+    Args:
+        config: The configuration of the new run.
+        overrides: What was typed.
+        run_dir: The directory of the new run; it exists.
 
     Raises:
-        ConfigurationError: If one is not.
-
-    Example:
-        >>> check_trusted({"_target_": "os.system", "command": "true"}, TRUSTED)
-        Traceback (most recent call last):
-        maze.factory.ConfigurationError: os.system is named by a run directory alone, so it is not imported: add ...
+        ConfigurationError: If the statistics cannot be copied.
     """
-    for target in _targets(settings):
-        _check_vouched_for(target, allowed)
-        resolve(target, allowed=allowed)
-    # An id such as module:Id has its module imported.
-    name = settings.get("name") if isinstance(settings, Mapping) else None
-    if isinstance(name, str) and ":" in name:
-        _check_vouched_for(name.rpartition(":")[0], allowed)
-
-
-def _check_vouched_for(name: str, allowed: Sequence[str]) -> None:
-    if not any(f"{name}.".startswith(f"{prefix}.") for prefix in allowed):
-        raise ConfigurationError(
-            f"{name} is named by a run directory alone, so it is not imported: add trusted=[{name}] if you trust it"
-        )
+    if config.get("input_dir") is None or "wrappers" in map(override_key, overrides):
+        return
+    file = Path(str(config["input_dir"]), NORMALIZATION_FILE)
+    try:
+        if file.is_file():
+            (run_dir / NORMALIZATION_FILE).write_bytes(file.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be copied to {run_dir}: {error.strerror}") from error
 
 
 def _vouched_for(config: Mapping[str, Any], group: str) -> list[str]:
     """Our own prefixes, those listed in `trusted`, and the packages of what the user's configuration has in a group."""
-    own = [target.partition(".")[0] for target in _targets(config.get(group))]
+    own = [target.partition(".")[0] for target in targets_in(config.get(group))]
     listed = config.get("trusted") or []
     return [*TRUSTED, *map(str, listed), *(package for package in own if package not in ("maze", "gymnasium"))]
-
-
-def _targets(settings: Any) -> Iterator[str]:
-    if isinstance(settings, Mapping):
-        if "_target_" in settings:
-            yield str(settings["_target_"])
-        settings = settings.values()
-    elif not isinstance(settings, list | tuple):
-        return
-    for item in settings:
-        yield from _targets(item)
 
 
 def _with_values(settings: Any, paths: Sequence[Sequence[str]], composed: Any) -> Any:

@@ -97,9 +97,11 @@ def _run(command: CommandLine) -> int:
     check_run_dir(run_dir)
     with prepared(run_dir, composition.hydra_files):
         if config is not composition.config:
+            from maze.cli.input_dir import take_normalization
             from maze.cli.saved_config import write_saved_config
 
             write_saved_config(run_dir, config)
+            take_normalization(config, command.overrides, run_dir)
         return roll_out(runner, config, run_dir)
 
 

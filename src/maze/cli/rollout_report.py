@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
-from operator import attrgetter
 from logging import getLogger
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,20 +90,20 @@ def _lines(result: RolloutResult, work: Work) -> Iterator[RenderableType]:
 def _failure_lines(result: RolloutResult, failures: Sequence[EpisodeRow]) -> Iterator[RenderableType]:
     yield _field("failed", f"{_episodes(len(failures))}:", "bold red")
     for row in failures[:MOST_FAILURES]:
-        yield Text(f"  {_which(row)}\n    {_why(row)}")
+        yield Text(f"  {_failure(row)}")
     if len(failures) > MOST_FAILURES:
         yield Text(f"  and {len(failures) - MOST_FAILURES:,} more, which maze-run.log lists")
     yield Text("  to run just these again, add to the command:", style="dim")
     yield Text(f"  {_episodes_override(failures)} {_seeds(result)}")
 
 
-def _which(row: EpisodeRow) -> str:
-    place = "" if row.error_step is None else f" at step {row.error_step}"
-    return f"episode {row.number}{place} (env_seed={row.env_seed} agent_seed={row.agent_seed})"
-
-
-def _why(row: EpisodeRow) -> str:
-    return " ".join((row.error or "").split())
+def _failure(row: EpisodeRow) -> str:
+    """What failed, in one line with its place; where a worker died, it is not the worker that tells."""
+    line = " ".join((row.error or "").split())
+    if f"env_seed={row.env_seed} agent_seed={row.agent_seed}" in line:
+        return line
+    place = "" if row.error_step is None else f", step {row.error_step}"
+    return f"{line} [episode {row.number}{place}, env_seed={row.env_seed} agent_seed={row.agent_seed}]"
 
 
 def _log_lines(result: RolloutResult, work: Work) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _log_lines(result: RolloutResult, work: Work) -> Iterator[str]:
         yield f"stopped: {result.stopped_because}\n{result.traceback}".rstrip()
     failures = sorted(result.failures, key=attrgetter("number"))
     for row in failures:
-        yield f"failed: {_which(row)}: {_why(row)}\n{row.traceback or ''}".rstrip()
+        yield f"failed: {_failure(row)}\n{row.traceback or ''}".rstrip()
     if failures:
         yield f"to run just the failed ones again, add: {_episodes_override(failures)} {_seeds(result)}"
     yield f"seeds: {_seeds(result)}"

@@ -22,6 +22,8 @@ NONE = "–"
 INDENT, CONTINUATION = "  ", "    "
 MOST_ACTIONS = 5
 """Actions shown per step key, the most frequent ones."""
+MOST_ACTORS = 12
+"""Actors whose returns are shown."""
 LARGEST_PLAIN, SMALLEST_PLAIN = 1e6, 1e-4
 """Numbers outside are written with an exponent."""
 
@@ -101,6 +103,9 @@ def _quantities(statistics: Statistics) -> Table:
         table.add_column(name, justify="right", no_wrap=name != "95% interval", style="bold" if name == "mean" else "")
     n = statistics.n_episodes - statistics.n_failed
     _add_rows(table, {"return": statistics.episode_return, "length": statistics.length}, n)
+    if statistics.actor_returns:
+        table.add_section()
+        _add_actor_returns(table, statistics.actor_returns, n)
     if statistics.success is not None:
         table.add_section()
         table.add_row(_label("success rate", statistics.success, n), *_rate(statistics.success))
@@ -118,6 +123,14 @@ def _quantities(statistics: Statistics) -> Table:
 def _add_rows(table: Table, summaries: Mapping[str, Summary], n_episodes: int, indent: str = "") -> None:
     for name, summary in summaries.items():
         table.add_row(_label(indent + name, summary, n_episodes), *_figures(summary))
+
+
+def _add_actor_returns(table: Table, summaries: Mapping[str, Summary], n_episodes: int) -> None:
+    """Add who earned what; of many actors the first ones."""
+    table.add_row(_Label("return of", style="dim"))
+    _add_rows(table, dict(list(summaries.items())[:MOST_ACTORS]), n_episodes, INDENT)
+    if len(summaries) > MOST_ACTORS:
+        table.add_row(_Label(f"{INDENT}{len(summaries) - MOST_ACTORS} more in statistics.json", style="dim"))
 
 
 def _add_metrics(table: Table, metrics: Mapping[str, MetricSummary], n_episodes: int) -> None:

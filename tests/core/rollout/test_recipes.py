@@ -12,11 +12,14 @@ import pytest
 from gymnasium.wrappers import ClipReward, OrderEnforcing, TimeLimit
 from tests.core.rollout.sample_envs import Alternating, Trade, Walk
 
+from maze.core.agent.default_policy import DefaultPolicy
+from maze.core.agent.flat_policy import FlatPolicy
 from maze.core.agent.function_policy import FunctionPolicy
 from maze.core.agent.policy import StructuredPolicy
 from maze.core.agent.random_policy import RandomPolicy
 from maze.core.env.gym_env import GymEnv
 from maze.core.rollout.recipes import EnvRecipe, PolicyRecipe, check_gym_id
+from maze.core.wrappers.time_limit_wrapper import TimeLimitWrapper
 from maze.factory import ConfigurationError
 
 
@@ -126,3 +129,34 @@ def test_what_makes_no_policy_is_refused() -> None:
     PolicyRecipe(config).check()
     with pytest.raises(ConfigurationError, match="Fraction is no StructuredPolicy"):
         PolicyRecipe(config)(EnvRecipe(Walk)())
+
+
+class First(FlatPolicy):
+    def act(self, observation: Any, agent_id: int = 0, slot: int = 0) -> Any:
+        return 0
+
+
+def test_a_flat_policy_serves_where_there_is_one_step_key() -> None:
+    env = EnvRecipe(Walk)()
+    for agent in (First, First()):
+        recipe = PolicyRecipe(agent)
+        recipe.check()
+        policy: Any = recipe(env)
+        assert isinstance(policy, DefaultPolicy)
+        assert isinstance(policy.mapping["0"], First)
+    with pytest.raises(
+        ConfigurationError, match=r"First is a FlatPolicy, .* one step key, here are \['offer', 'accept'\]"
+    ):
+        PolicyRecipe(First)(EnvRecipe(Trade)())
+
+
+def test_policies_by_step_key_have_to_fit_the_environment() -> None:
+    with pytest.raises(ConfigurationError, match="the step key 'accept' has no policy"):
+        PolicyRecipe(DefaultPolicy({"offer": First()}))(EnvRecipe(Trade)())
+
+
+def test_a_wrapped_env_handed_over_is_not_made_again_without_its_wrappers() -> None:
+    recipe = EnvRecipe(TimeLimitWrapper(GymEnv(gymnasium.make("CartPole-v1")), 9))
+    assert recipe().max_episode_steps == 9
+    with pytest.raises(ConfigurationError, match="TimeLimitWrapper cannot be made again, .* name the wrapper in `wrap"):
+        recipe.for_workers()

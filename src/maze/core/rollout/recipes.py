@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec, load_env_creator
-from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
+from maze.core.agent.default_policy import DefaultPolicy
+from maze.core.agent.flat_policy import FlatPolicy
 from maze.core.agent.function_policy import FunctionPolicy
 from maze.core.agent.policy import StructuredPolicy
 from maze.core.agent.random_policy import RandomPolicy
-from maze.core.env.gym_env import GymEnv, make_gym_env
+from maze.core.env.gym_env import make_gym_env
 from maze.core.env.structured_env import StructuredEnv
+from maze.core.rollout.env_wrapping import AnyEnv, WrappersLike, check_wrappers, wrap
+from maze.core.rollout.normalization import load_normalization
+from maze.core.wrappers.structured_wrapper import StructuredWrapper
 from maze.factory import ConfigurationError, accepted_arguments, build, check, check_arguments, suggest
 
-AnyEnv: TypeAlias = gymnasium.Env[Any, Any]
 EnvLike: TypeAlias = str | Mapping[str, Any] | Callable[[], AnyEnv] | AnyEnv
-WrappersLike: TypeAlias = Mapping[str, Any] | Sequence[Any] | None
-PolicyLike: TypeAlias = Mapping[str, Any] | StructuredPolicy | Callable[..., Any] | None
+PolicyLike: TypeAlias = Mapping[str, Any] | StructuredPolicy | FlatPolicy | Callable[..., Any] | None
 
+POLICIES = (StructuredPolicy, FlatPolicy)
 SUPPLIED_TO_POLICIES = ("observation_spaces", "action_spaces", "action_masks", "deterministic")
 MAKE_GYM_ENV = f"{make_gym_env.__module__}.{make_gym_env.__name__}"
 
@@ -34,9 +38,11 @@ class EnvRecipe:
 
     Args:
         env: A gymnasium id, a config with a `_target_`, a function or class without arguments, or an environment.
-        wrappers: gymnasium wrappers from the inside out: configs with a `_target_`, by name or in a list, or functions
-            of the environment.
+        wrappers: From the inside out: configs with a `_target_`, by name or in a list, or functions of the environment.
+            gymnasium's wrappers come around flat environments. Before the first structured one a flat environment is
+            adapted by `GymEnv`.
         render_mode: How environments show themselves; None: not at all.
+        normalization: File with the statistics that wrappers normalise by, if it exists.
 
     Example:
         >>> EnvRecipe("CartPole-v1", {"clip": {"_target_": "gymnasium.wrappers.ClipReward", "max_reward": 0.5}})()
@@ -46,6 +52,7 @@ class EnvRecipe:
     env: EnvLike
     wrappers: WrappersLike = None
     render_mode: str | None = None
+    normalization: Path | None = None
 
     def check(self) -> None:
         """Find mistakes before any environment is built.
@@ -53,10 +60,11 @@ class EnvRecipe:
         Raises:
             ConfigurationError: If there is no such environment or wrapper, or it does not take the arguments.
         """
+        made_by: Any = self.env
         if isinstance(self.env, str):
             check_gym_id(self.env)
         elif isinstance(self.env, Mapping):
-            check(self.env, supplied=["render_mode"])
+            made_by = check(self.env, supplied=["render_mode"])
             if self.env["_target_"] == MAKE_GYM_ENV:
                 check_gym_id(str(self.env["name"]), self.env.get("kwargs") or {})
         elif not callable(self.env) and not isinstance(self.env, gymnasium.Env):
@@ -65,13 +73,7 @@ class EnvRecipe:
             )
         elif not isinstance(self.env, gymnasium.Env):
             _check_callable(self.env, supplied=["render_mode"])
-        for wrapper in self._wrappers():
-            if isinstance(wrapper, Mapping):
-                check(wrapper, supplied=["env"])
-            elif not callable(wrapper):
-                raise ConfigurationError(
-                    f"{wrapper!r} is no wrapper: pass a config with a `_target_`, or a function of the environment"
-                )
+        check_wrappers(self.wrappers, made_by)
 
     def for_workers(self) -> EnvRecipe:
         """The same recipe, fit for other processes.
@@ -81,19 +83,16 @@ class EnvRecipe:
         """
         if not isinstance(self.env, gymnasium.Env):
             return self
-        return EnvRecipe(_SpecMaker(_whole_spec(self.env)), self.wrappers, self.render_mode)
+        return replace(self, env=_SpecMaker(_whole_spec(self.env)))
 
     def __call__(self, slot: int = 0) -> StructuredEnv:
         """Build one environment; one that was handed over serves in the first slot, and others are made like it."""
         if slot and isinstance(self.env, gymnasium.Env):
             return self.for_workers()()
-        env = self._make()
-        wrappers = self._wrappers()
-        if isinstance(env, StructuredEnv) or isinstance(env.unwrapped, StructuredEnv):
-            return _structured(env, wrappers)
-        for wrapper in wrappers:
-            env = build(wrapper, env=env) if isinstance(wrapper, Mapping) else wrapper(env)
-        return GymEnv(env)
+        env = wrap(self._make(), self.wrappers)
+        if self.normalization is not None:
+            load_normalization(env, self.normalization)
+        return env
 
     def close(self, env: StructuredEnv) -> None:
         """Close an environment that this recipe built; one that the user handed over stays open."""
@@ -115,13 +114,6 @@ class EnvRecipe:
             raise ConfigurationError(f"{self.env!r} made a {type(env).__name__}, which is no gymnasium.Env")
         return env
 
-    def _wrappers(self) -> list[Any]:
-        if isinstance(self.wrappers, str) or (isinstance(self.wrappers, Mapping) and "_target_" in self.wrappers):
-            return [self.wrappers]
-        if isinstance(self.wrappers, Mapping):
-            return [wrapper for wrapper in self.wrappers.values() if wrapper is not None]
-        return list(self.wrappers or ())
-
 
 @dataclass(frozen=True)
 class _SpecMaker:
@@ -138,7 +130,7 @@ class PolicyRecipe:
     Args:
         agent: A config with a `_target_`, a policy, a policy class, or a function from observation to action; None:
             random actions. Configs and classes get those of `observation_spaces`, `action_spaces`, `action_masks` and
-            `deterministic` that they have parameters for.
+            `deterministic` that they have parameters for. A flat policy serves where there is one step key.
         deterministic: Whether the policy shall decide without chance.
 
     Example:
@@ -158,18 +150,28 @@ class PolicyRecipe:
         """
         if isinstance(self.agent, Mapping):
             check(self.agent, supplied=SUPPLIED_TO_POLICIES)
-        elif self.agent is not None and not callable(self.agent) and not isinstance(self.agent, StructuredPolicy):
+        elif self.agent is not None and not callable(self.agent) and not isinstance(self.agent, POLICIES):
             raise ConfigurationError(
                 f"{self.agent!r} is no policy: pass a config, a policy, its class, or a function of the observation"
             )
         elif callable(self.agent) and _is_class(self.agent):
-            if inspect.isclass(self.agent) and not issubclass(self.agent, StructuredPolicy):
+            if inspect.isclass(self.agent) and not issubclass(self.agent, POLICIES):
                 raise _no_policy(self.agent)
             _check_callable(self.agent, supplied=SUPPLIED_TO_POLICIES)
 
     def __call__(self, env: StructuredEnv) -> StructuredPolicy:
         """Build the policy that decides in `env` and in those like it."""
-        if isinstance(self.agent, StructuredPolicy):
+        policy = self._make(env)
+        if isinstance(policy, FlatPolicy):
+            return _structured(policy, env)
+        if not isinstance(policy, StructuredPolicy):
+            raise _no_policy(type(policy))
+        if isinstance(policy, DefaultPolicy):
+            policy.check(env.observation_spaces)
+        return policy
+
+    def _make(self, env: StructuredEnv) -> object:
+        if isinstance(self.agent, POLICIES):
             return self.agent
         if callable(self.agent) and not _is_class(self.agent):
             return FunctionPolicy(self.agent)
@@ -180,14 +182,10 @@ class PolicyRecipe:
             "deterministic": self.deterministic,
         }
         if isinstance(self.agent, Mapping):
-            policy = build(self.agent, **supplied)
-        else:
-            make: Callable[..., Any] = RandomPolicy if self.agent is None else self.agent
-            accepted = accepted_arguments(make) or {}
-            policy = make(**{key: value for key, value in supplied.items() if key in accepted})
-        if not isinstance(policy, StructuredPolicy):
-            raise _no_policy(type(policy))
-        return policy
+            return build(self.agent, **supplied)
+        make: Callable[..., Any] = RandomPolicy if self.agent is None else self.agent
+        accepted = accepted_arguments(make) or {}
+        return make(**{key: value for key, value in supplied.items() if key in accepted})
 
 
 def check_gym_id(name: str, kwargs: Mapping[str, Any] | None = None) -> None:
@@ -222,6 +220,17 @@ def check_gym_id(name: str, kwargs: Mapping[str, Any] | None = None) -> None:
     check_arguments(name, creator, list(kwargs), ["render_mode", *spec.kwargs])
 
 
+def _structured(policy: FlatPolicy, env: StructuredEnv) -> DefaultPolicy:
+    """A flat policy for the only step key."""
+    step_keys = list(env.observation_spaces)
+    if len(step_keys) > 1:
+        raise ConfigurationError(
+            f"{type(policy).__name__} is a FlatPolicy, which decides for one step key, here are {step_keys}: "
+            "choose policy=default_policy and give each of them one in policy.mapping"
+        )
+    return DefaultPolicy({step_keys[0]: policy})
+
+
 def _no_policy(kind: type) -> ConfigurationError:
     return ConfigurationError(
         f"{kind.__name__} is no StructuredPolicy: derive it from "
@@ -247,6 +256,11 @@ def _check_callable(make: Callable[..., Any], supplied: Sequence[str]) -> None:
 def _whole_spec(env: AnyEnv) -> EnvSpec:
     """What tells how to make an environment again, all its wrappers included."""
     advice = "pass a function that makes it, such as its class"
+    if isinstance(env, StructuredWrapper):
+        raise ConfigurationError(
+            f"{type(env).__name__} cannot be made again, for its arguments are not known: {advice}, "
+            "or name the wrapper in `wrappers`"
+        )
     if env.spec is None:
         raise ConfigurationError(f"{type(env).__name__} cannot be made again, for it has no spec: {advice}")
     for wrapper in env.spec.additional_wrappers:
@@ -256,22 +270,3 @@ def _whole_spec(env: AnyEnv) -> EnvSpec:
                 "or derive the wrapper from gymnasium.utils.RecordConstructorArgs"
             )
     return env.spec
-
-
-def _structured(env: AnyEnv, wrappers: Sequence[Any]) -> StructuredEnv:
-    """Take off what `gymnasium.make` puts around a structured environment, whose interface it would hide."""
-    if wrappers:
-        raise ConfigurationError(
-            f"gymnasium's wrappers hide who acts in {type(env.unwrapped).__name__}: leave `wrappers` empty"
-        )
-    limit = None
-    while not isinstance(env, StructuredEnv):
-        if not isinstance(env, OrderEnforcing | PassiveEnvChecker | TimeLimit):
-            raise ConfigurationError(
-                f"{type(env).__name__} hides who acts in {type(env.unwrapped).__name__}: take that wrapper off"
-            )
-        limit = env._max_episode_steps if isinstance(env, TimeLimit) else limit  # noqa: SLF001 - it has no public name
-        env = env.env
-    if limit is not None:
-        env.max_episode_steps = limit
-    return env

@@ -1,4 +1,4 @@
-"""What is known of a run before its first episode: spaces, masks, slots, and how the environment has to be treated."""
+"""What is known of a run before its first episode: spaces, slots, statistics, how the environment has to be treated."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from maze.core.recording.space_json import space_to_json
+from maze.core.rollout.normalization_estimate import estimate_normalization
 from maze.core.rollout.probe import EnvTraits, probe_env
 from maze.core.rollout.rollout_job import RolloutJob
 
@@ -19,6 +20,9 @@ class Scouted:
     n_envs: int
     description: dict[str, Any]
     """For run.json."""
+
+    normalization: dict[str, Any] | None = None
+    """For normalization.json; None: there is one already, or none is needed."""
 
 
 def scout(job: RolloutJob) -> Scouted:
@@ -49,7 +53,8 @@ def scout(job: RolloutJob) -> Scouted:
         traits = probe_env(job.env, fresh=job.traits.fresh)
     except Exception:  # noqa: BLE001 - an environment that fails now and then shall fail in its own episodes
         traits = job.traits
-    return Scouted(traits, 1 if traits.seed_globals else n_envs, description)
+    normalization = estimate_normalization(job, traits)
+    return Scouted(traits, 1 if traits.seed_globals else n_envs, description, normalization)
 
 
 def _package_version(module: str) -> str | None:

@@ -1,0 +1,1 @@
+"""Preprocessors: conversions of one observation, or of one entry of it."""
