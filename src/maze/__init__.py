@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from maze.core.recording.recording import Recording
-    from maze.core.rollout.recipes import EnvLike, PolicyLike, WrappersLike
+    from maze.core.rollout.env_wrapping import WrappersLike
+    from maze.core.rollout.recipes import EnvLike, PolicyLike
     from maze.core.rollout.rollout_result import RolloutResult
 
 __version__ = "0.1.0"
@@ -24,7 +25,8 @@ def rollout(
         env: A gymnasium id, a config with a `_target_`, a function or class that makes one, or an environment.
         agent: A config with a `_target_`, a policy or its class, or a function from observation to action; None:
             random actions.
-        wrappers: gymnasium wrappers from the inside out, as configs or as functions of the environment.
+        wrappers: From the inside out, as configs or as functions of the environment: gymnasium's around a flat
+            environment, those of `maze.core.wrappers` around any.
         n_processes: Worker processes; 1 plays in this one.
         **arguments: Of the runner (`n_episodes`, `max_episode_steps`, ...) and of its `run_with` (`seeding`, `run_dir`,
             `resume`, `config`, `observer`).
@@ -33,7 +35,7 @@ def rollout(
         The statistics, the episodes, what failed, and where all that is recorded.
 
     Raises:
-        ConfigurationError: If something cannot work, before any process is started.
+        ConfigurationError: If something cannot work, before any episode is played.
 
     Example:
         >>> from tempfile import TemporaryDirectory

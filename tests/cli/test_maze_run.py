@@ -131,8 +131,9 @@ def test_failed_episodes_are_shown_and_resume_plays_just_them(here: Path, capsys
     output = capsys.readouterr().out
     (run_dir,) = run_dirs(here)
     for spec in broken:
-        seeds = f"(env_seed={spec.env_seed} agent_seed={spec.agent_seed})"
-        assert f"  episode {spec.number} at step 0 {seeds}\n    ValueError: the arm left the table\n" in output
+        place = f"Shaky-v0, episode {spec.number}, step 0, actor (0, 0)"
+        seeds = f"env_seed={spec.env_seed} agent_seed={spec.agent_seed}"
+        assert f"  ValueError: the arm left the table [{place}, {seeds}]\n" in output
     again = f"runner.episodes=[{','.join(str(spec.number) for spec in broken)}] {' '.join(SEEDS)}"
     assert again in output
     assert "Traceback" not in output
@@ -181,7 +182,7 @@ def test_help_names_choices_and_examples(here: Path, capsys: pytest.CaptureFixtu
     assert main(["--help", "-cd", "mine", "runner=sequential"]) == 0
     output = capsys.readouterr().out
     assert re.search(r"^  runner +parallel\*  ray  sequential$", output, re.MULTILINE)
-    assert re.search(r"^  policy +greedy  lunar_lander_heuristics  random_policy\*$", output, re.MULTILINE)
+    assert re.search(r"^  policy (.*\n)*? .* greedy .*(\n.*)*? random_policy\*", output, re.MULTILINE)
     assert re.search(r"^  runner.render=false +whether to show the episodes", output, re.MULTILINE)
     assert len(re.findall(r"^  maze-run ", output, re.MULTILINE)) == 5
     assert max(map(len, output.splitlines())) <= 120
@@ -215,7 +216,7 @@ def test_the_shell_completes_choices(
 ) -> None:
     monkeypatch.setenv("COMP_LINE", "maze-run policy=")
     assert main(["-sc", "query=bash"]) == 0
-    assert capsys.readouterr().out.split() == ["policy=lunar_lander_heuristics", "policy=random_policy"]
+    assert {"policy=lunar_lander_heuristics", "policy=random_policy"} <= set(capsys.readouterr().out.split())
 
 
 def test_the_configuration_can_be_printed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

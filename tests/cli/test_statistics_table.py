@@ -125,3 +125,15 @@ def test_a_single_episode_shows_no_interval_and_no_invented_digits() -> None:
 )
 def test_numbers_are_short(value: float | None, decimals: int, expected: str) -> None:
     assert format_number(value, decimals) == expected
+
+
+def test_returns_of_actors_have_rows_of_their_own() -> None:
+    returns = {f"piston_{number}": summarize([number, number + 2.0]) for number in range(14)}
+    returns["late_0"] = summarize([5.0])
+    length = summarize([3, 4])
+    text = shown(Statistics(2, 0, 2, 0, 0, length, length, None, {}, {}, {}, {}, returns))
+    lines = [line.split() for line in text.splitlines()]
+    assert ["return", "of"] in lines
+    assert [line[1] for line in lines if line[:1] == ["piston_11"]] == ["12.0"]
+    assert ["3", "more", "in", "statistics.json"] in lines
+    assert "return of" not in shown(make_statistics())

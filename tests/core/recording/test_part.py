@@ -16,8 +16,9 @@ from tests.core.recording.recorded_runs import Bell, Bought
 from tests.core.recording.space_strategies import KEYS, sample_of
 
 from maze.core.env.actor_id import FLAT_ACTOR
-from maze.core.env.event import Event, EventRecord
+from maze.core.env.event import Event
 from maze.core.recording.episode_row import EpisodeRow
+from maze.core.recording.event_block import pack_events
 from maze.core.recording.part import Part, claim_event_log
 from maze.core.recording.segment import Segment
 from maze.core.recording.trajectory_schema import TrajectorySchema
@@ -88,7 +89,7 @@ def test_a_discarded_part_leaves_nothing(tmp_path: Path) -> None:
 
 def test_every_column_has_the_encoding_that_suits_it(tmp_path: Path) -> None:
     part = filled(tmp_path)
-    part.add_events(4, 0, [EventRecord(0, 0, FLAT_ACTOR, Bought(1, 0.5, "a", (1, 2)))])
+    part.add_events(4, 0, pack_events(Segment(0, events=[Bought(1, 0.5, "a", (1, 2))], event_steps=[0])))
     part.commit()
     encodings = {}
     for path in tmp_path.rglob("*.parquet"):
@@ -142,6 +143,19 @@ def test_the_log_of_a_second_event_of_one_name_has_the_qualified_name(tmp_path: 
 def test_an_event_that_no_column_can_hold_leaves_nothing_in_the_part(tmp_path: Path) -> None:
     part = filled(tmp_path)
     with pytest.raises(TypeError, match="'step' is a column of every event log"):
-        part.add_events(4, 0, [EventRecord(0, 0, FLAT_ACTOR, event) for event in (Bell(), Misnamed(1))])
+        part.add_events(4, 0, pack_events(Segment(0, events=[Bell(), Misnamed(1)], event_steps=[0, 0])))
     part.commit()
     assert not (tmp_path / "event_logs" / "Bell" / "part-a-00001.parquet").exists()
+
+
+@pytest.mark.parametrize("n_episodes", [1, 255, 256, 257, 512, 5000])
+def test_rows_are_gathered_without_loss(n_episodes: int, tmp_path: Path) -> None:
+    part = Part(tmp_path, "part-a-00001", TrajectorySchema({}, {}))
+    for number in range(n_episodes):
+        part.add_episode(EpisodeRow(number, 1, 2, length=number, n_decisions=1), FLAT_ACTOR)
+    assert part.commit() == list(range(n_episodes))
+    for column in (
+        pq.read_table(tmp_path / "episodes")["number"],
+        pq.read_table(tmp_path / "event_logs" / "EpisodeEnded")["length"],
+    ):
+        assert column.to_pylist() == list(range(n_episodes))

@@ -122,7 +122,7 @@ def test_figures_of_an_episode_are_read_back(tmp_path: Path) -> None:
 def test_events_are_rebuilt_in_the_order_in_which_they_happened(tmp_path: Path) -> None:
     (played,) = record(tmp_path, Market(), [3])
     recording = Recording(tmp_path)
-    happened = played.chained("events")
+    happened = [record for segment in played.segments for record in segment.event_records()]
     bought = recording[3].events(Bought)
     assert [record.event for record in bought] == [record.event for record in happened if type(record.event) is Bought]
     everything = recording[3].events()

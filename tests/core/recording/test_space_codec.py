@@ -195,7 +195,8 @@ def test_metadata_reaches_the_fields_inside() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "axes"), [((84, 84, 4), [2, 0, 1]), ((4, 84, 84), [0, 1, 2]), ((84, 84, 1), [0, 1, 2]), ((96, 96), [0, 1])]
+    ("shape", "axes"),
+    [((84, 84, 4), [2, 0, 1]), ((4, 84, 84), [0, 1, 2]), ((84, 84, 1), [0, 1, 2]), ((96, 96), [0, 1])],
 )
 def test_a_picture_is_its_bytes_in_the_order_that_the_metadata_tells(
     tmp_path: Path, shape: tuple[int, ...], axes: list[int]

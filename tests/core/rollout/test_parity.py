@@ -181,7 +181,7 @@ def test_failures_in_a_batch_leave_the_others_as_they_are(tmp_path: Path) -> Non
     assert {row["number"]: row["hash"] for row in rows(choosy) if row["error"] is None} == {
         row["number"]: row["hash"] for row in rows(good) if row["number"] not in failed
     }
-    assert {failure.error for failure in choosy.failures} == {"ValueError: not this one"}
+    assert {str(failure.error).partition(" [")[0] for failure in choosy.failures} == {"ValueError: not this one"}
 
 
 @pytest.mark.parametrize(

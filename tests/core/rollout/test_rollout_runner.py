@@ -218,10 +218,10 @@ def test_wrappers_around_an_env_handed_over_do_not_pile_up(play: Any) -> None:
 
 
 def test_wrappers_around_a_structured_env_are_refused(play: Any) -> None:
-    for env in (Trade, GymEnv(gymnasium.make("CartPole-v1"))):
-        result = play(env, wrappers=[{"_target_": "gymnasium.wrappers.ClipReward", "max_reward": 1.0}])
-        assert result.status == "failed"
-        assert result.stopped_because.startswith("gymnasium's wrappers hide who acts")
+    clip = {"_target_": "gymnasium.wrappers.ClipReward", "max_reward": 1.0}
+    for env, n_processes in ((Trade, 1), (Trade(), 1), (lambda: Trade(), 1), (lambda: Trade(), 2)):  # noqa: PLW0108
+        line = refused(play, env, None, [clip], n_processes=n_processes)
+        assert line.startswith("gymnasium's wrappers hide who acts in Trade: leave ClipReward out")
 
 
 # Policies -------------------------------------------------------------------------------------------------------------
@@ -432,7 +432,8 @@ def test_on_error(on_error: str, play: Any) -> None:
 
     result = play(Second, n_episodes=4, on_error=on_error, max_attempts=2)
     (failure,) = result.failures
-    assert (failure.number, failure.error, failure.attempts) == (1, "ValueError: not this one", 2)
+    place = f"[Second, episode 1, before its first step, env_seed={seeds[1]} agent_seed={failure.agent_seed}]"
+    assert (failure.number, failure.error, failure.attempts) == (1, f"ValueError: not this one {place}", 2)
     assert "in reset" in failure.traceback
     assert (result.status, result.exit_code) == ("failed", 1)
     assert result.statistics.n_failed == 1
@@ -513,10 +514,15 @@ def test_settings_out_of_range_are_refused_in_one_line(settings: dict[str, Any],
     assert refused(play, Walk, **settings).startswith(line)
 
 
-def test_what_only_the_env_knows_stops_the_run_in_one_line(play: Any) -> None:
-    nothing = play(lambda: None)
-    assert nothing.status == "failed"
-    assert nothing.stopped_because.endswith("made a NoneType, which is no gymnasium.Env")
+@pytest.mark.parametrize("n_processes", [1, 2])
+def test_what_only_the_env_knows_is_refused_before_the_first_episode(n_processes: int, play: Any) -> None:
+    line = refused(play, lambda: None, n_processes=n_processes)
+    assert line.endswith("made a NoneType, which is no gymnasium.Env")
+    bins = {"_target_": "maze.core.wrappers.action_discretization_wrapper.ActionDiscretizationWrapper", "n_bins": 3}
+    assert refused(play, "CartPole-v1", None, [bins], n_processes=n_processes).startswith("there is no Box")
+
+
+def test_what_only_the_policy_finds_in_the_env_stops_the_run(play: Any) -> None:
     heuristics = play("CartPole-v1", {"_target_": "maze.core.agent.lunar_lander_heuristics.LunarLanderHeuristics"})
     assert heuristics.missing == [0, 1, 2]
 

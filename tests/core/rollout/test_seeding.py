@@ -86,3 +86,11 @@ def test_what_is_no_seed_is_refused_in_one_line(settings: dict[str, object], lin
         Seeding(**settings)  # type: ignore[arg-type]
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
+
+
+def test_what_happens_before_the_episodes_has_a_seed_of_the_envs() -> None:
+    seed = Seeding(env_base_seed=1, agent_base_seed=2).preparation_seed
+    assert Seeding(env_base_seed=1, agent_base_seed=3).preparation_seed == seed
+    assert Seeding(env_base_seed=2, agent_base_seed=2).preparation_seed != seed
+    explicit = [Seeding(explicit_env_seeds=seeds).preparation_seed for seeds in ([5, 6], [5, 6], [6, 5])]
+    assert explicit[0] == explicit[1] != explicit[2]

@@ -30,6 +30,7 @@ SCHEMA = pa.schema(
         "kpis": FLOATS,
         "metrics": pa.map_(pa.string(), METRIC),
         "action_counts": pa.map_(pa.string(), pa.list_(pa.int64())),
+        "actor_returns": FLOATS,
         "seconds": pa.float64(),
     }
 )
@@ -222,3 +223,20 @@ def test_statistics_survive_strict_json(episodes: pa.Table) -> None:
     statistics = compute_statistics(episodes)
     text = json.dumps(statistics.to_json(), allow_nan=False)
     assert Statistics.from_json(json.loads(text)) == statistics
+
+
+def test_returns_of_several_actors() -> None:
+    """An actor counts in the episodes in which it took part; agents are in order of their numbers."""
+    rows = [{"actor_returns": {"piston_10": n, "piston_9": 2.0 * n} | ({"late_0": 5.0} if n else {})} for n in range(3)]
+    statistics = compute_statistics(table(*rows, failed()))
+    assert list(statistics.actor_returns) == ["late_0", "piston_9", "piston_10"]
+    assert [(summary.n, summary.mean) for summary in statistics.actor_returns.values()] == [(2, 5), (3, 2), (3, 1)]
+    assert Statistics.from_json(json.loads(json.dumps(statistics.to_json()))) == statistics
+
+
+def test_a_single_actor_earns_the_return() -> None:
+    assert compute_statistics(table({"actor_returns": {"piece_0": 1.0}})).actor_returns == {}
+    assert compute_statistics(table({}).drop_columns("actor_returns")).actor_returns == {}
+    earlier = compute_statistics(table({})).to_json()
+    del earlier["actor_returns"]
+    assert Statistics.from_json(earlier).actor_returns == {}

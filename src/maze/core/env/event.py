@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import reduce
 from inspect import get_annotations
+from itertools import repeat
 from math import inf, nan
+from operator import add, attrgetter
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args, get_type_hints
 
 from maze.core.env.actor_id import ActorID
@@ -145,16 +148,27 @@ class EpisodeMetrics:
         """Take more events in.
 
         Raises:
-            ValueError: If a metric names a field that its event does not have.
+            ValueError: If a metric names a field that its event does not have, or one that is no number.
         """
+        by_class: dict[type[Event], list[Event]] = {}
         for record in records:
-            event = record.event
-            for metric in event.metrics:
-                group = None if metric.group_by is None else _field(event, metric.group_by)
-                key = metric.key(type(event).__name__, group)
-                if key not in self._gathered:
-                    self._gathered[key] = (metric, _Gathered())
-                self._gathered[key][1].add(1.0 if metric.field is None else float(_field(event, metric.field)))
+            by_class.setdefault(type(record.event), []).append(record.event)
+        for event_class, events in by_class.items():
+            self.add_kind(event_class, events)
+
+    def add_kind(self, event_class: type[Event], events: Sequence[Event]) -> None:
+        """Take more events of one class in: as `add`, and faster where they are sorted already."""
+        name = event_class.__name__
+        for metric in event_class.metrics:
+            values = repeat(1.0, len(events)) if metric.field is None else _numbers(events, metric.field)
+            if metric.group_by is None:
+                self._reduce(metric.key(name), metric, values, len(events))
+                continue
+            by_group: dict[str, list[float]] = {}
+            for group, value in zip(map(str, _fields(events, metric.group_by)), values, strict=True):
+                by_group.setdefault(group, []).append(value)
+            for group, its_values in by_group.items():
+                self._reduce(metric.key(name, group), metric, its_values, len(its_values))
 
     def figures(self) -> dict[str, MetricValue]:
         """One figure for each metric, and for each group where it has groups."""
@@ -162,6 +176,22 @@ class EpisodeMetrics:
             key: MetricValue(getattr(gathered, metric.episode), metric.episode, metric.run)
             for key, (metric, gathered) in self._gathered.items()
         }
+
+    def _reduce(self, key: str, metric: Metric, values: Iterable[float], n: int) -> None:
+        """Reduce n values, as far as the metric needs it."""
+        if key not in self._gathered:
+            self._gathered[key] = (metric, _Gathered())
+        gathered = self._gathered[key][1]
+        gathered.count += n
+        match metric.episode:
+            case "sum" | "mean":
+                gathered.sum = reduce(add, values, gathered.sum)  # `sum` rounds differently from Python 3.12 on
+            case "min":
+                gathered.min = min(gathered.min, *values)
+            case "max":
+                gathered.max = max(gathered.max, *values)
+            case "last":
+                *_, gathered.last = values
 
 
 @dataclass(slots=True)
@@ -172,22 +202,26 @@ class _Gathered:
     max: float = -inf
     last: float = nan
 
-    def add(self, value: float) -> None:
-        self.count += 1
-        self.sum += value
-        self.min = min(self.min, value)
-        self.max = max(self.max, value)
-        self.last = value
-
     @property
     def mean(self) -> float:
         return self.sum / self.count
 
 
-def _field(event: Event, name: str) -> Any:
+def _numbers(events: Sequence[Event], name: str) -> list[float]:
+    values = _fields(events, name)
     try:
-        return getattr(event, name)
+        return list(map(float, values))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"a metric of event {type(events[0]).__name__} reduces the field {name!r}, which is not always a number: "
+            "reduce another field, or group by this one"
+        ) from None
+
+
+def _fields(events: Sequence[Event], name: str) -> list[Any]:
+    try:
+        return list(map(attrgetter(name), events))
     except AttributeError:
         raise ValueError(
-            f"a metric of event {type(event).__name__} names the field {name!r}, which the event does not have"
+            f"a metric of event {type(events[0]).__name__} names the field {name!r}, which the event does not have"
         ) from None

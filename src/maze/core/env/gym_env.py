@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 import gymnasium
+import numpy as np
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
 from maze.core.env.structured_env import StructuredEnv
@@ -63,6 +64,20 @@ class GymEnv(StructuredEnv):
     def close(self) -> None:
         """Close the adapted environment."""
         self.env.close()
+
+    @property
+    def np_random(self) -> np.random.Generator:
+        """The adapted environment's source of chance."""
+        return self.env.np_random
+
+    @np_random.setter
+    def np_random(self, value: np.random.Generator) -> None:
+        self.env.np_random = value
+
+    @property
+    def np_random_seed(self) -> int:
+        """What the adapted environment's source of chance was seeded with."""
+        return self.env.np_random_seed
 
     @property
     def unwrapped(self) -> gymnasium.Env[Any, Any]:

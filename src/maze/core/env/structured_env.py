@@ -81,13 +81,19 @@ class StructuredEnv(gymnasium.Env[Any, Any]):
 
     def emit(self, event: Event) -> None:
         """Tell the recording that something happened."""
-        self.pending_events.append(event)
+        try:
+            self._pending_events.append(event)
+        except AttributeError:  # nobody has asked for them yet, or it is a wrapper, which has none of its own
+            self.pending_events.append(event)
 
     @property
     def pending_events(self) -> list[Event]:
         """What was emitted since the episode loop last looked; one list for the environment's life."""
-        pending: list[Event] = self.__dict__.setdefault("_pending_events", [])
-        return pending
+        try:
+            return self._pending_events
+        except AttributeError:
+            self._pending_events: list[Event] = []
+            return self._pending_events
 
     @property
     def observation_space(self) -> gymnasium.Space[Any]:  # type: ignore[override]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from maze.core.arrow_arrays import number_array, numpy_array, validity
 from maze.core.env.event import MetricValue
 from maze.core.recording.episode_row import EPISODES_SCHEMA, EpisodeRow
 from maze.core.recording.part_file import DamagedRecordingError, PartFile
@@ -35,26 +35,29 @@ class CommittedEpisodes:
     def __init__(self, tables: Mapping[str, pa.Table]) -> None:
         """Sort the rows; where a number occurs twice, a success goes first, then the first part by name."""
         names = sorted(tables)
-        rows = pa.concat_tables([EPISODES_SCHEMA.empty_table(), *(tables[name] for name in names)])
-        has_failed = rows["error"].is_valid().to_numpy()
-        rows = rows.take(pa.array(np.lexsort((has_failed, rows["number"].to_numpy())))).combine_chunks()
-        numbers = rows["number"].to_numpy()
+        # An empty table, as much else in Arrow, imports pandas where it is installed.
+        rows = pa.concat_tables([tables[name] for name in names]) if names else EPISODES_SCHEMA.empty_table()
+        has_failed = validity(rows["error"])
+        numbers = numpy_array(rows["number"])
+        if not (numbers[1:] > numbers[:-1]).all():  # else they are in order, and once is enough in memory
+            rows = rows.take(number_array(np.lexsort((has_failed, numbers)))).combine_chunks()
+            numbers, has_failed = numpy_array(rows["number"]), validity(rows["error"])
         is_repeated = np.append(False, numbers[1:] == numbers[:-1])[: len(numbers)]
-        repeated = rows.filter(pc.and_(pa.array(is_repeated), pc.is_null(rows["error"])))
+        repeated = rows.filter(number_array(is_repeated & ~has_failed))
         self.repeated: list[tuple[int, str]] = list(
             zip(repeated["number"].to_pylist(), repeated["part"].to_pylist(), strict=True)
         )
         """Number and part of each successful episode that is left out, because another part has that number."""
-        self.table = rows.filter(pa.array(~is_repeated)) if is_repeated.any() else rows
-        self.numbers: np.ndarray = self.table["number"].to_numpy()
-        self.has_succeeded: np.ndarray = self.table["error"].is_null().to_numpy()
+        self.table = rows.filter(number_array(~is_repeated)) if is_repeated.any() else rows
+        self.numbers: np.ndarray = numpy_array(self.table["number"])
+        self.has_succeeded: np.ndarray = ~validity(self.table["error"])
         self._block = lru_cache(_BLOCKS_IN_MEMORY)(self._read_block)
 
     @cached_property
     def successful_by_part(self) -> dict[str, np.ndarray]:
         """Numbers of the successful episodes of each part that has some, ascending, int64; the parts in order."""
         parts = self.table["part"].combine_chunks().dictionary_encode()
-        codes = parts.indices.to_numpy()
+        codes = numpy_array(parts.indices)
         numbers = {
             part: self.numbers[(codes == code) & self.has_succeeded]
             for code, part in enumerate(parts.dictionary.to_pylist())
@@ -73,7 +76,7 @@ class CommittedEpisodes:
     def _read_block(self, block: int) -> list[tuple[EpisodeRow, str]]:
         table = self.table.slice(block * _ROWS_PER_BLOCK, _ROWS_PER_BLOCK)
         columns = {name: table[name].to_pylist() for name in table.column_names}
-        for name in ("info", "kpis", "action_counts"):
+        for name in ("info", "kpis", "action_counts", "actor_returns"):
             columns[name] = list(map(dict, columns[name]))
         columns["metrics"] = [_metrics(entries) for entries in columns["metrics"]]
         columns["episode_return"] = columns.pop("return")

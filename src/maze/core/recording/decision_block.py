@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class DecisionBlock:
 
     @cached_property
     def credits(self) -> np.ndarray:
-        """float64, NaN for final observations."""
+        """float64, NaN for final observations beside which there is none."""
         shares: np.ndarray = self._read("credit").to_numpy(zero_copy_only=False)
         return shares
 
@@ -240,6 +241,13 @@ class EpisodeSegment:
         else:
             samples = self._samples(self._behind, self._stop)
         return dict(zip(self._actors(self._behind, self._stop), samples, strict=True))
+
+    @property
+    def final_credits(self) -> dict[ActorID, float]:
+        """What actors have earned that none of their decisions could be credited with; empty for most."""
+        shares = self._block.credits[self._behind : self._stop]
+        actors = self._actors(self._behind, self._stop)
+        return {actor: share for actor, share in zip(actors, shares.tolist(), strict=True) if not isnan(share)}
 
     def observations_of(self, step_key: StepKey) -> Column:
         """What was observed for the decisions of one kind, as one column."""

@@ -60,6 +60,11 @@ class Episode:
             return f"Episode(number={row.number}, error={row.error!r})"
         return f"Episode(number={row.number}, length={row.length}, episode_return={row.episode_return})"
 
+    @property
+    def schema(self) -> TrajectorySchema:
+        """The columns of its run, and the codecs of their values."""
+        return self._source.schema
+
     # What `episodes/` has of it ---------------------------------------------------------------------------------------
 
     @property
@@ -133,6 +138,11 @@ class Episode:
         return self.row.kpis
 
     @property
+    def actor_returns(self) -> Mapping[str, float]:
+        """Sum of each actor's credits, by actor such as `player_1`; of a flat environment there are none."""
+        return self.row.actor_returns
+
+    @property
     def metrics(self) -> Mapping[str, MetricValue]:
         """Figures of the events, by name."""
         return self.row.metrics
@@ -194,6 +204,16 @@ class Episode:
         """What each actor observed at the end, to which there was no action."""
         finals: list[dict[ActorID, Any]] = self._columns(lambda segment: segment.final_observations)
         return finals[-1]
+
+    @cached_property
+    def final_credits(self) -> dict[ActorID, float]:
+        """What actors have earned that none of their decisions could be credited with; empty for most.
+
+        It is earned by who has never acted, or long after its last decision was written; together with `credits` it is
+        all that was earned.
+        """
+        shares: list[dict[ActorID, float]] = self._columns(lambda segment: segment.final_credits)
+        return shares[-1]
 
     def observations_of(self, step_key: StepKey) -> Column:
         """Give what was observed for the decisions of one kind, as one column.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from maze.core.env.event import EpisodeMetrics, EventRecord, MetricValue
+from maze.core.recording.actor_returns import add_actor_returns
 from maze.core.recording.episode_row import EpisodeRow, scalar_figures
 from maze.core.recording.part import Part
 from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
@@ -24,7 +25,6 @@ FEW_ACTIONS = 8
 HASH_DIGITS = 32
 """Of an episode's hash: the first 128 bits of SHA-256 (FIPS 180-4), which processors compute in hardware."""
 
-_FEW_BYTES = 65536
 _EMPTY = Segment(0)
 
 
@@ -52,6 +52,7 @@ class EpisodeDraft:
         self._started = monotonic()
         self._hash = sha256(usedforsecurity=False)
         self._action_counts: dict[str, list[int]] = {}
+        self._actor_returns: dict[str, float] = {}
 
     def add(self, segment: Segment) -> PackedSegment:
         """Take in the next stretch of rows.
@@ -60,17 +61,22 @@ class EpisodeDraft:
             ValueError: If a value does not fit its space, or an event its metric; it says which and how.
         """
         packed = self._schema.pack(segment)
-        for piece in _joined_if_small(self._schema.canonical_pieces(packed)):
+        pieces = self._schema.canonical_pieces(packed)
+        for piece in pieces if self._schema.has_large_rows else [b"".join(pieces)]:
             self._hash.update(piece)
         self.episode_return += fsum(segment.rewards)
         self.n_decisions += packed.n_decisions
         self._count_actions(packed, segment.actions)
+        if segment.credits is not None or (packed.agent_ids or b"").strip(b"\0"):
+            # Rewards are split, or there is more than one agent; all else would say the return again.
+            add_actor_returns(self._actor_returns, packed, self._schema.names)
         if segment.events:
             if self.metrics is None:
                 self.metrics = EpisodeMetrics()
-            self.metrics.add(segment.events)
+            for block in packed.events:
+                self.metrics.add_kind(block.event_class, block.events)
             if self.keep_events:
-                self.events += segment.events
+                self.events += segment.event_records()
         return packed
 
     def row(self, end: EpisodeEnd, metrics: Mapping[str, MetricValue], kpis: Mapping[str, float]) -> EpisodeRow:
@@ -96,6 +102,7 @@ class EpisodeDraft:
             {key: float(value) for key, value in kpis.items()} if kpis else kpis,
             metrics,
             self._action_counts,
+            self._actor_returns,
         )
 
     def _count_actions(self, packed: PackedSegment, actions: list[Any]) -> None:
@@ -113,8 +120,3 @@ class EpisodeDraft:
                 counts = np.bincount(in_range, minlength=counted.n).tolist()
             seen = self._action_counts.get(name)
             self._action_counts[name] = counts if seen is None else list(map(add, seen, counts))
-
-
-def _joined_if_small(pieces: list[Any]) -> list[Any]:
-    """The same bytes in one piece where that is faster than to hash them piece by piece."""
-    return [b"".join(pieces)] if sum(map(len, pieces)) < _FEW_BYTES else pieces

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from maze.core.arrow_arrays import number_array, optional_number_array, string_array
 from maze.core.env.event import MetricValue
 
 _FIGURES = pa.map_(pa.string(), pa.float64())
@@ -39,6 +40,7 @@ EPISODES_SCHEMA = pa.schema(
         ("kpis", _FIGURES),
         ("metrics", _METRICS),
         ("action_counts", pa.map_(pa.string(), pa.list_(pa.int64()))),
+        ("actor_returns", _FIGURES),
         ("part", pa.string()),
     ]
 )
@@ -76,6 +78,7 @@ class EpisodeRow(NamedTuple):
     kpis: Mapping[str, float] = _NONE
     metrics: Mapping[str, MetricValue] = _NONE
     action_counts: Mapping[str, list[int]] = _NONE
+    actor_returns: Mapping[str, float] = _NONE
 
 
 def episode_rows_to_table(rows: Sequence[EpisodeRow], part: str) -> pa.Table:
@@ -88,25 +91,33 @@ def episode_rows_to_table(rows: Sequence[EpisodeRow], part: str) -> pa.Table:
     names = [*EpisodeRow._fields, "part"]
     values = dict(zip(names, [*zip(*rows, strict=True), [part] * len(rows)], strict=True))
     values["return"] = values.pop("episode_return")
-    return pa.table(
-        [
-            _map_array(values[field.name], field.type)
-            if pa.types.is_map(field.type)
-            else pa.array(values[field.name], field.type)
-            for field in EPISODES_SCHEMA
-        ],
-        schema=EPISODES_SCHEMA,
-    )
+    return pa.table([_column(values[field.name], field.type) for field in EPISODES_SCHEMA], schema=EPISODES_SCHEMA)
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_map(kind):
+        return _map_array(values, kind)
+    return string_array(values) if kind == pa.string() else optional_number_array(values, kind.to_pandas_dtype())
 
 
 def _map_array(mappings: Sequence[Mapping[str, Any]], kind: pa.MapType) -> pa.Array:
     offsets = np.zeros(len(mappings) + 1, np.int32)
     np.cumsum([len(mapping) for mapping in mappings], out=offsets[1:])
-    keys = [key for mapping in mappings for key in mapping]
+    keys = string_array([key for mapping in mappings for key in mapping])
     items = [value for mapping in mappings for value in mapping.values()]
-    if pa.types.is_struct(kind.item_type):
-        items = [{"value": item.value, "episode": item.episode, "run": item.run} for item in items]
-    return pa.MapArray.from_arrays(offsets, pa.array(keys, pa.string()), pa.array(items, kind.item_type))
+    return pa.MapArray.from_arrays(number_array(offsets), keys, _items(items, kind.item_type))
+
+
+def _items(items: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_list(kind):
+        offsets = np.zeros(len(items) + 1, np.int32)
+        np.cumsum([len(item) for item in items], out=offsets[1:])
+        values = _column([value for item in items for value in item], kind.value_type)
+        return pa.ListArray.from_arrays(number_array(offsets), values)
+    if pa.types.is_struct(kind):
+        children = [_column([getattr(item, child.name) for item in items], child.type) for child in kind]
+        return pa.StructArray.from_arrays(children, fields=list(kind))
+    return _column(items, kind)
 
 
 def scalar_figures(info: Mapping[str, Any]) -> tuple[dict[str, float], bool | None]:

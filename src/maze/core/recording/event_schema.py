@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import fields
-from functools import cache
-from operator import attrgetter
+from array import array
+from collections.abc import Sequence
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pyarrow as pa
 
+from maze.core.arrow_arrays import number_array, repeated_string, string_array
 from maze.core.env.actor_id import ActorID
-from maze.core.env.event import Event, EventRecord
+from maze.core.env.event import Event
 from maze.core.recording.episode_row import EpisodeRow
+from maze.core.recording.event_block import EventBlock, EventColumn, field_names
 
-_INSTANCES: dict[Any, Any] = {
-    bool: (bool, np.bool_),
-    int: (int, np.integer),
-    float: (float, int, np.floating, np.integer),
-    str: str,
-    bytes: bytes,
-}
 _SCALARS = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string(), bytes: pa.binary()}
 
 _PLACE = pa.schema(
@@ -51,7 +44,7 @@ def event_arrow_schema(event_class: type[Event]) -> pa.Schema:
         ['part', 'episode', 'step', 'time']
     """
     hints = get_type_hints(event_class)
-    names = _field_names(event_class)  # type: ignore[arg-type]
+    names = field_names(event_class)
     if taken := [name for name in names if name in _PLACE.names]:
         raise TypeError(f"event {event_class.__name__}: {taken[0]!r} is a column of every event log: rename the field")
     return pa.schema(
@@ -60,94 +53,87 @@ def event_arrow_schema(event_class: type[Event]) -> pa.Schema:
     )
 
 
-def event_columns(records: Sequence[tuple[int, int, EventRecord]]) -> list[Sequence[Any]]:
-    """Columns of one kind of event, from (episode number, sequence in the episode, record) of each."""
-    values = _values(type(records[0][2].event))  # type: ignore[arg-type]
-    actors = [record.actor_id for _, _, record in records]
-    return [
-        [number for number, _, _ in records],
-        [record.step for _, _, record in records],
-        [record.time for _, _, record in records],
-        [str(actor[0]) for actor in actors],
-        [actor[1] for actor in actors],
-        [sequence for _, sequence, _ in records],
-        *zip(*(values(record.event) for _, _, record in records), strict=True),
-    ]
-
-
-def episode_ended_columns(ends: Sequence[tuple[EpisodeRow, ActorID, int]]) -> list[Sequence[Any]]:
-    """Columns of `EpisodeEnded`, which every episode has, from (row, last actor, number of other events) of each."""
-    rows = [row for row, _, _ in ends]
-    lengths = [row.length for row in rows]
-    return [
-        [row.number for row in rows],
-        [(row.n_decisions or 0) - 1 for row in rows],
-        lengths,
-        [str(actor[0]) for _, actor, _ in ends],
-        [actor[1] for _, actor, _ in ends],
-        [n_events for _, _, n_events in ends],
-        lengths,
-        [row.episode_return for row in rows],
-        [row.terminated for row in rows],
-        [row.truncated for row in rows],
-    ]
-
-
-def columns_to_batch(columns: Sequence[Sequence[Any]], schema: pa.Schema, part: str) -> pa.RecordBatch:
-    """Rows of an event log, from its columns behind `part`."""
-    parts = pa.DictionaryArray.from_arrays(pa.array([0] * len(columns[0]), pa.int32()), [part])
-    arrays = []
-    for column, field in zip(columns, list(schema)[1:], strict=True):
-        try:
-            arrays.append(pa.array(column, field.type))
-        except (pa.ArrowException, TypeError, OverflowError) as error:
-            event = schema.metadata[b"event"].decode()
-            raise TypeError(f"event {event}: {field.name!r} has another type than its field says: {error}") from None
-    return pa.RecordBatch.from_arrays([parts, *arrays], schema=schema)
-
-
-def canonical_event(record: EventRecord) -> bytes:
-    r"""What an event adds to the hash of its episode.
+def recordable(block: EventBlock, schema: pa.Schema) -> EventBlock:
+    """The columns alone, those that are lists as Arrow has them.
 
     Raises:
         TypeError: If a value is not of its field's type; so it is its own episode that fails, not the whole part.
-
-    Example:
-        >>> from maze.core.env.actor_id import FLAT_ACTOR
-        >>> from maze.core.env.event import EpisodeEnded
-        >>> canonical_event(EventRecord(3, 3, FLAT_ACTOR, EpisodeEnded(4, 4.0, True, False)))
-        b'3|3|(0, 0)|EpisodeEnded|(4, 4.0, True, False)\n'
     """
-    event_class = type(record.event)
-    values = _values(event_class)(record.event)  # type: ignore[arg-type]
-    for value, (name, kinds) in zip(values, _kinds(event_class), strict=True):  # type: ignore[arg-type]
-        if not isinstance(value, kinds):
-            raise TypeError(
-                f"event {event_class.__name__}: {name}={value!r} has another type than its field says: "
-                "convert it where it is emitted"
-            )
-    actor = tuple(record.actor_id)
-    return f"{record.step}|{record.time}|{actor!r}|{event_class.__qualname__}|{values!r}\n".encode()
+    values = [
+        column if isinstance(column, array) else _arrow_array(column, field, schema)
+        for column, field in zip(block.values, list(schema)[len(_PLACE) :], strict=True)
+    ]
+    return block._replace(events=(), values=values)
 
 
-@cache
-def _field_names(event_class: type[Event]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(event_class))  # type: ignore[arg-type]
+def event_columns(blocks: Sequence[tuple[int, int, EventBlock]], step_keys: Sequence[str]) -> list[Any]:
+    """Columns of one kind of event.
+
+    Args:
+        blocks: (episode number, sequence of the segment's first event, events) of each.
+        step_keys: Their names.
+    """
+    counts = [len(block.steps) for _, _, block in blocks]
+    keys = np.concatenate([block.keys for _, _, block in blocks])
+    sequences = np.concatenate([block.sequences for _, _, block in blocks])
+    return [
+        np.repeat([number for number, _, _ in blocks], counts),
+        np.concatenate([block.steps for _, _, block in blocks]),
+        np.concatenate([block.times for _, _, block in blocks]),
+        string_array(step_keys).take(number_array(keys)),
+        np.concatenate([block.agent_ids for _, _, block in blocks]),
+        sequences + np.repeat([first for _, first, _ in blocks], counts),
+        *(_joined_values(columns) for columns in zip(*(block.values for _, _, block in blocks), strict=True)),
+    ]
 
 
-@cache
-def _values(event_class: type[Event]) -> Callable[[Event], tuple[Any, ...]]:
-    names = _field_names(event_class)  # type: ignore[arg-type]
-    if len(names) == 1:
-        return lambda event: (getattr(event, names[0]),)
-    return attrgetter(*names) if names else lambda _: ()
+def episode_ended_columns(ends: Sequence[tuple[EpisodeRow, ActorID, int]]) -> list[Any]:
+    """Columns of `EpisodeEnded`, which every episode has, from (row, last actor, number of other events) of each."""
+    rows = [row for row, _, _ in ends]
+    lengths = np.array([row.length for row in rows])
+    return [
+        np.array([row.number for row in rows]),
+        np.array([(row.n_decisions or 0) - 1 for row in rows]),
+        lengths,
+        string_array([str(actor[0]) for _, actor, _ in ends]),
+        np.array([actor[1] for _, actor, _ in ends]),
+        np.array([n_events for _, _, n_events in ends]),
+        lengths,
+        np.array([row.episode_return for row in rows]),
+        np.array([row.terminated for row in rows]),
+        np.array([row.truncated for row in rows]),
+    ]
 
 
-@cache
-def _kinds(event_class: type[Event]) -> tuple[tuple[str, Any], ...]:
-    """What the values of each field may be instances of; lists and optional values are checked on writing."""
-    hints = get_type_hints(event_class)
-    return tuple((name, _INSTANCES.get(hints[name], object)) for name in _field_names(event_class))  # type: ignore[arg-type]
+def columns_to_batch(columns: Sequence[Any], schema: pa.Schema, part: str) -> pa.RecordBatch:
+    """Rows of an event log, from its columns behind `part`.
+
+    Raises:
+        TypeError: If a value is not of its column's type.
+    """
+    parts = repeated_string(part, len(columns[0]))
+    arrays = [_arrow_array(column, field, schema) for column, field in zip(columns, list(schema)[1:], strict=True)]
+    return pa.RecordBatch.from_arrays([parts, *arrays], schema=schema)
+
+
+def _arrow_array(column: Any, field: pa.Field, schema: pa.Schema) -> pa.Array:
+    if isinstance(column, pa.Array):
+        return column
+    if isinstance(column, np.ndarray | array):
+        return number_array(np.asarray(column, field.type.to_pandas_dtype()))
+    try:
+        return pa.array(column, field.type)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        event = schema.metadata[b"event"].decode()
+        raise TypeError(f"event {event}: {field.name!r} has another type than its field says: {error}") from None
+
+
+def _joined_values(columns: Sequence[EventColumn]) -> Any:
+    first = columns[0]
+    if isinstance(first, array):
+        joined = np.frombuffer(b"".join(columns), first.typecode)
+        return joined.view(np.bool_) if first.typecode == "B" else joined
+    return pa.concat_arrays(columns)
 
 
 def _arrow_type(hint: Any, event_class: type[Event], name: str) -> pa.DataType:

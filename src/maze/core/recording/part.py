@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,15 +13,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maze.core.env.actor_id import ActorID
-from maze.core.env.event import EpisodeEnded, Event, EventRecord
+from maze.core.env.event import EpisodeEnded, Event
 from maze.core.recording.episode_row import EpisodeRow, episode_rows_to_table
-from maze.core.recording.event_schema import columns_to_batch, episode_ended_columns, event_arrow_schema, event_columns
+from maze.core.recording.event_block import EventBlock
+from maze.core.recording.event_schema import (
+    columns_to_batch,
+    episode_ended_columns,
+    event_arrow_schema,
+    event_columns,
+    recordable,
+)
 from maze.core.recording.trajectory_schema import PackedSegment, TrajectorySchema
 
 EPISODE_ENDED_SCHEMA = event_arrow_schema(EpisodeEnded)
 _EVENTS_PER_BLOCK = 16384
-_EPISODES_PER_BLOCK = 256
-"""Rows of `episodes/` that are kept as objects: as columns they need a tenth of the memory, and no garbage collection."""
+_EPISODES_PER_ROW_GROUP = 4096
+_EPISODES_PER_BLOCK = 1024
+"""Rows of `episodes/` that are kept as objects: columns need less memory, and no garbage collection."""
 
 
 class Part:
@@ -46,31 +55,33 @@ class Part:
         self._files: dict[Path, pq.ParquetWriter] = {}
         self._pending: list[tuple[int, PackedSegment]] = []
         self._n_pending = 0
-        self._events: dict[type[Event], list[tuple[int, int, EventRecord]]] = {}
+        self._events: dict[type[Event], list[tuple[int, int, EventBlock]]] = {}
+        self._n_events: Counter[type[Event]] = Counter()
         self._ends: list[tuple[EpisodeRow, ActorID, int]] = []
         self._event_files: dict[type[Event], tuple[Path, pa.Schema]] = {}
 
     def add_trajectory(self, number: int, packed: PackedSegment) -> None:
         """Add a stretch of an episode's rows."""
-        self._pending.append((number, packed))
+        self._pending.append((number, packed._replace(events=[]) if packed.events else packed))
         self._n_pending += packed.n_rows
         if self._n_pending >= self._schema.segment_rows:
             self._write_trajectories()
 
-    def add_events(self, number: int, first_sequence: int, records: Sequence[EventRecord]) -> None:
+    def add_events(self, number: int, first_sequence: int, blocks: Sequence[EventBlock]) -> None:
         """Add a stretch of an episode's events, the first of which is the `first_sequence`-th of the episode.
 
         Raises:
-            TypeError: If an event has a field that no column can hold; nothing is added then.
+            TypeError: If an event has a field that no column can hold, or a value of another type; nothing is added
+                then.
         """
-        for event_class in dict.fromkeys(type(record.event) for record in records):
-            if event_class not in self._event_files:
-                self._begin_log(event_class)
-        for sequence, record in enumerate(records, first_sequence):
-            log = self._events.setdefault(type(record.event), [])
-            log.append((number, sequence, record))
-            if len(log) >= _EVENTS_PER_BLOCK:
-                self._write_events(type(record.event))
+        for block in blocks:
+            if block.event_class not in self._event_files:
+                self._begin_log(block.event_class)
+        for block in [recordable(block, self._event_files[block.event_class][1]) for block in blocks]:
+            self._events.setdefault(block.event_class, []).append((number, first_sequence, block))
+            self._n_events[block.event_class] += len(block.steps)
+            if self._n_events[block.event_class] >= _EVENTS_PER_BLOCK:
+                self._write_events(block.event_class)
 
     def add_episode(self, row: EpisodeRow, last_actor: ActorID | None = None, n_events: int = 0) -> None:
         """Add what is kept of an episode, and, where its last actor is given, the event that it has ended."""
@@ -91,14 +102,15 @@ class Part:
             self._write_trajectories()
         for event_class in list(self._events):
             self._write_events(event_class)
-        self._gather_rows()
+        if self._rows:
+            self._gather_rows()
         if self._end_batches:
             self._begin_log(EpisodeEnded)
             path, schema = self._event_files[EpisodeEnded]
             self._open(path, schema).write_table(pa.Table.from_batches(self._end_batches))
         table = pa.concat_tables(self._tables)
         last = self._run_dir / "episodes" / f"{self.name}.parquet"
-        self._open(last, table.schema).write_table(table)
+        self._open(last, table.schema).write_table(table, row_group_size=_EPISODES_PER_ROW_GROUP)
         for path in [path for path in self._files if path != last] + [last]:
             self._files[path].close()
             publish(_temporary(path), path)
@@ -122,12 +134,15 @@ class Part:
     def _gather_rows(self) -> None:
         """Turn the latest rows, and the events that their episodes ended with, into columns."""
         if self._ends:
-            self._end_batches.append(columns_to_batch(episode_ended_columns(self._ends), EPISODE_ENDED_SCHEMA, self.name))
+            self._end_batches.append(
+                columns_to_batch(episode_ended_columns(self._ends), EPISODE_ENDED_SCHEMA, self.name)
+            )
         self._tables.append(episode_rows_to_table(self._rows, self.name))
         self._rows, self._ends = [], []
 
     def _write_events(self, event_class: type[Event]) -> None:
-        self._write_batch(event_class, event_columns(self._events.pop(event_class)))
+        self._n_events[event_class] = 0
+        self._write_batch(event_class, event_columns(self._events.pop(event_class), self._schema.names))
 
     def _begin_log(self, event_class: type[Event]) -> None:
         schema = event_arrow_schema(event_class)

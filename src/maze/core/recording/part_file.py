@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from maze.core.arrow_arrays import number_array
+
 
 class DamagedRecordingError(Exception):
     """A file of a recording is missing or damaged."""
@@ -167,4 +169,4 @@ def sorted_by_episode(table: pa.Table) -> pa.Table:
         {'episode': [0, 0, 1], 'step': [0, 1, 0]}
     """
     order = np.argsort(table["episode"].to_numpy(), kind="stable")
-    return table if (order[1:] > order[:-1]).all() else table.take(pa.array(order))
+    return table if (order[1:] > order[:-1]).all() else table.take(number_array(order))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
+from maze.core.env.event import EventRecord, MetricValue
 from maze.core.env.structured_env import StructuredEnv
 from maze.core.recording.episode_draft import EpisodeDraft
 from maze.core.recording.episode_row import EpisodeRow
 from maze.core.recording.part import Part
 from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
 from maze.core.recording.trajectory_schema import PackedSegment, TrajectorySchema
+from maze.core.wrappers.member_owner import owner_of
 
 FIRST_INTERVAL, LONGEST_INTERVAL, INTERVAL_GROWTH = 5.0, 60.0, 1.5
 
@@ -54,7 +56,7 @@ class RecordingWriter:
 
     def begin(self, spec: EpisodeSpec, env: StructuredEnv) -> EpisodeDraft:
         """Begin an episode; its events are only kept in memory for an environment that has KPIs."""
-        return EpisodeDraft(spec, self.schema, keep_events=type(env).kpis is not StructuredEnv.kpis)
+        return EpisodeDraft(spec, self.schema, keep_events=owner_of(env, "kpis") is not None)
 
     def add(self, draft: EpisodeDraft, segment: Segment) -> None:
         """Take in the next stretch of an episode's rows; the last one waits for `finish`.
@@ -83,7 +85,7 @@ class RecordingWriter:
         metrics = draft.metrics.figures() if draft.metrics else {}
         kpis: Mapping[str, float] = {}
         if draft.keep_events:
-            kpis = env.kpis(draft.events, {key: metric.value for key, metric in metrics.items()})
+            kpis = _kpis(env, draft.events, metrics)
         row = draft.row(end, metrics, kpis)
         part = draft.part or self._part
         self._write(part, draft, packed)
@@ -118,7 +120,7 @@ class RecordingWriter:
             self._interval = min(self._interval * INTERVAL_GROWTH, LONGEST_INTERVAL)
         try:
             committed = {part.name: part.commit() for part in parts}
-        except OSError as error:
+        except Exception as error:  # whatever it is, these episodes are lost, and no single one is to blame
             raise self._error(error) from error
         self._committed_at = monotonic()
         return committed
@@ -128,8 +130,9 @@ class RecordingWriter:
         for part in (self._part, *self._own_parts):
             part.discard()
 
-    def _error(self, error: OSError) -> RecordingError:
-        return RecordingError(f"cannot write to {self._run_dir}: {error.strerror or error}")
+    def _error(self, error: Exception) -> RecordingError:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        return RecordingError(f"cannot write to {self._run_dir}: {reason}")
 
     def _new_part(self) -> Part:
         self._n_parts += 1
@@ -139,8 +142,19 @@ class RecordingWriter:
         try:
             if self._record_event_logs and packed.events:
                 part.add_events(draft.spec.number, draft.n_events, packed.events)
-                draft.n_events += len(packed.events)
+                draft.n_events += sum(len(block.steps) for block in packed.events)
             if self._record_trajectory:
                 part.add_trajectory(draft.spec.number, packed)
         except OSError as error:
             raise self._error(error) from error
+
+
+def _kpis(env: StructuredEnv, events: Sequence[EventRecord], metrics: Mapping[str, MetricValue]) -> Mapping[str, float]:
+    try:
+        given = env.kpis(events, {key: metric.value for key, metric in metrics.items()})
+        return {name: float(value) for name, value in given.items()}
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise ValueError(
+            f"kpis() raised {reason}: let it return {{name: number}} for any episode, also for one without events"
+        ) from error

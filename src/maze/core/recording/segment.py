@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from maze.core.env.actor_id import FLAT_ACTOR, ActorID
-from maze.core.env.event import EventRecord
+from maze.core.env.event import Event, EventRecord
 
 
 class EpisodeSpec(NamedTuple):
@@ -52,7 +53,8 @@ class Segment:
     """As observations: rounds completed. None: a flat environment's, every step a round."""
 
     credits: list[float] | None = None
-    """Each decision's share of the rewards. None: the rewards themselves."""
+    """Each decision's share of the rewards; behind them, where something has come too late for the decisions of their
+    actors, one per final observation, NaN for none. None: the rewards themselves."""
 
     actors_done: list[bool] | None = None
     """Whether the actor decided for the last time. None: only at the episode's end."""
@@ -63,7 +65,24 @@ class Segment:
     truncated: bool = False
     """The episode was cut behind the last decision here."""
 
-    events: list[EventRecord] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    """What happened in these decisions, and before the first of all in reset."""
+
+    event_steps: list[int] = field(default_factory=list)
+    """One per event: index of the decision in the episode; -1 for what happened in reset."""
+
+    def take_events(self, pending: list[Event], step: int) -> None:
+        """Take over what the environment emitted in a decision; -1: in reset."""
+        self.events += pending
+        self.event_steps += [step] * len(pending)
+        pending.clear()
+
+    def event_records(self) -> list[EventRecord]:
+        """The events, each with its decision."""
+        rows = [max(step - self.start, 0) for step in self.event_steps]
+        times = [row + self.start for row in rows] if self.times is None else map(self.times.__getitem__, rows)
+        actors = repeat(FLAT_ACTOR) if self.actors is None else map(self.actors.__getitem__, rows)
+        return list(map(EventRecord, self.event_steps, times, actors, self.events))
 
 
 class EpisodeEnd(NamedTuple):

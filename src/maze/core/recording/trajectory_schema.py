@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -12,11 +12,15 @@ import gymnasium
 import numpy as np
 import pyarrow as pa
 
+from maze.core.arrow_arrays import number_array, repeated_string, string_array
 from maze.core.env.actor_id import StepKey
-from maze.core.env.event import EventRecord
-from maze.core.recording.event_schema import canonical_event
+from maze.core.recording.decision_error import DecisionError
+from maze.core.recording.event_block import EventBlock, pack_events
+from maze.core.recording.misfit import find_misfit
 from maze.core.recording.segment import Segment
+from maze.core.recording.space_check import SpaceCheck
 from maze.core.recording.space_codec import Packed, space_codec
+from maze.core.recording.turn_columns import pack_actors, pack_by_key, pack_credits, spread
 
 
 class PackedSegment(NamedTuple):
@@ -48,7 +52,7 @@ class PackedSegment(NamedTuple):
     """float64, one per decision."""
 
     credits: bytes
-    """float64, one per decision."""
+    """float64, one per row, NaN for final observations beside which there is none; flat: one per decision."""
 
     terminated: bytes
     """One bool per decision."""
@@ -56,7 +60,7 @@ class PackedSegment(NamedTuple):
     truncated: bytes
     """One bool per decision."""
 
-    events: list[EventRecord]
+    events: list[EventBlock]
 
 
 class TrajectorySchema:
@@ -65,6 +69,7 @@ class TrajectorySchema:
     Args:
         observation_spaces: By step key.
         action_spaces: By step key; the same keys.
+        space_check: Checks what is packed; None: only types and shapes are, as codecs do.
 
     Raises:
         ValueError: If the keys differ, or two of them have the same name.
@@ -79,6 +84,7 @@ class TrajectorySchema:
         self,
         observation_spaces: Mapping[StepKey, gymnasium.Space[Any]],
         action_spaces: Mapping[StepKey, gymnasium.Space[Any]],
+        space_check: SpaceCheck | None = None,
     ) -> None:
         """Choose a codec for each space."""
         self.step_keys = list(observation_spaces)
@@ -89,9 +95,11 @@ class TrajectorySchema:
                 "use the same ones for both, with names that differ"
             )
         self.flat = self.step_keys == [0]
+        self.space_check = space_check
         self.key_index = {key: index for index, key in enumerate(self.step_keys)}
         self.counted_actions = [_countable(action_spaces[key]) for key in self.step_keys]
         self.segment_rows = _rows_of_32_mib([*observation_spaces.values(), *action_spaces.values()])
+        self.has_large_rows = self.segment_rows < _MOST_ROWS
         self.observation_codecs = [space_codec(observation_spaces[key]) for key in self.step_keys]
         self.action_codecs = [space_codec(action_spaces[key]) for key in self.step_keys]
         self._codecs = self.observation_codecs + self.action_codecs
@@ -123,22 +131,30 @@ class TrajectorySchema:
         Raises:
             ValueError: If an observation, an action or a reward does not fit; it says which and how.
         """
+        try:
+            return self._packed(segment)
+        except DecisionError:
+            raise
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            misfit = find_misfit(segment, self.step_keys, self.observation_codecs, self.action_codecs)
+            if misfit is None:
+                raise
+            raise misfit from error
+
+    def _packed(self, segment: Segment) -> PackedSegment:
         n = len(segment.actions)
         keys = agent_ids = times = None
         if segment.actors is None or segment.times is None:
             observations = [self.observation_codecs[0].pack(segment.observations)]
             actions = [self.action_codecs[0].pack(segment.actions)]
         else:
-            indices = [self.key_index[actor.step_key] for actor in segment.actors]
-            keys = bytes(indices)
-            agent_ids = array("q", [actor.agent_id for actor in segment.actors]).tobytes()
+            keys, agent_ids = pack_actors(segment.actors, self.key_index)
             times = array("q", segment.times).tobytes()
-            observations = list(_pack_by_key(self.observation_codecs, indices, segment.observations))
-            actions = list(_pack_by_key(self.action_codecs, indices, segment.actions))
-        try:
-            rewards = array("d", segment.rewards).tobytes()
-        except TypeError as error:
-            raise ValueError(f"a reward is no number ({error}): return a float from step") from error
+            observations = pack_by_key(self.observation_codecs, keys, segment.observations)
+            actions = pack_by_key(self.action_codecs, keys[:n], segment.actions)
+        if self.space_check is not None:
+            self.space_check(segment, keys, self.observation_codecs, observations)
+        rewards = array("d", segment.rewards).tobytes()
         done = bytes(n) if segment.actors_done is None else bytes(map(bool, segment.actors_done))
         return PackedSegment(
             segment.start,
@@ -150,10 +166,10 @@ class TrajectorySchema:
             observations,
             actions,
             rewards,
-            rewards if segment.credits is None else array("d", segment.credits).tobytes(),
+            rewards if keys is None else pack_credits(segment, rewards),
             done[:-1] + b"\1" if segment.terminated else done,
             bytes(n - 1) + b"\1" if segment.truncated else bytes(n),
-            segment.events,
+            pack_events(segment, keys, agent_ids, times) if segment.events else [],
         )
 
     def canonical_pieces(self, packed: PackedSegment) -> list[Any]:
@@ -167,8 +183,8 @@ class TrajectorySchema:
         for codec, samples in zip(self._codecs, packed.observations + packed.actions, strict=True):
             pieces += codec.packed_bytes(samples)
         pieces += (packed.rewards, packed.terminated, packed.truncated)
-        if packed.events:
-            pieces += map(canonical_event, packed.events)
+        for block in packed.events:
+            pieces += block.canonical_bytes()
         return pieces
 
     def to_batch(self, segments: Sequence[tuple[int, PackedSegment]], part: str) -> pa.RecordBatch:
@@ -185,14 +201,17 @@ class TrajectorySchema:
         rewards = _nullable(_joined([block.rewards for block in blocks], np.float64), decided)
         shares = rewards
         if not flat:
-            shares = _nullable(_joined([block.credits for block in blocks], np.float64), decided)
+            shares = _joined([block.credits for block in blocks], np.float64)
+            shares = number_array(shares, decided | ~np.isnan(shares))
         columns = [
-            pa.DictionaryArray.from_arrays(np.zeros(total, np.int32), [part]),
-            pa.array(np.repeat([number for number, _ in segments], n_rows)),
-            pa.array(step),
-            pa.array(step if flat else _joined([block.times for block in blocks], np.int64)),
-            pa.DictionaryArray.from_arrays(keys.astype(np.int32), self.names),
-            pa.array(np.zeros(total, np.int64) if flat else _joined([block.agent_ids for block in blocks], np.int64)),
+            repeated_string(part, total),
+            number_array(np.repeat([number for number, _ in segments], n_rows)),
+            number_array(step),
+            number_array(step if flat else _joined([block.times for block in blocks], np.int64)),
+            pa.DictionaryArray.from_arrays(number_array(keys.astype(np.int32)), string_array(self.names)),
+            number_array(
+                np.zeros(total, np.int64) if flat else _joined([block.agent_ids for block in blocks], np.int64)
+            ),
             self._values("observation", [block.observations for block in blocks], keys, np.ones(total, np.bool_)),
             self._values("action", [block.actions for block in blocks], keys, decided),
             rewards,
@@ -209,11 +228,11 @@ class TrajectorySchema:
         for index, codec in enumerate(codecs):
             values = codec.to_arrow(codec.unpack([samples[index] for samples in blocks]))
             here = present if self.flat else present & (keys == index)
-            children.append(values if len(values) == len(here) else _spread(values, here))
+            children.append(values if len(values) == len(here) else spread(values, here))
         if self.flat:
             return children[0]
         return pa.StructArray.from_arrays(
-            children, fields=list(self.arrow_schema.field(name).type), mask=pa.array(~present)
+            children, fields=list(self.arrow_schema.field(name).type), mask=number_array(~present)
         )
 
 
@@ -233,13 +252,14 @@ def _countable(space: gymnasium.Space[Any]) -> CountedActions | None:
     return None
 
 
+_MOST_ROWS = 8192
 _two_integers = Struct("<qq").pack
 
 
 def _rows_of_32_mib(spaces: Sequence[gymnasium.Space[Any]]) -> int:
-    """Decisions that are held in memory at a time: a power of two up to 16,384, by the spaces alone."""
+    """Decisions that are held in memory at a time: a power of two up to 8,192, by the spaces alone."""
     rows = 2**25 // max(sum(map(_sample_bytes, spaces)), 1)
-    return 1 << min(max(rows.bit_length() - 1, 4), 14)
+    return min(1 << max(rows.bit_length() - 1, 4), _MOST_ROWS)
 
 
 def _sample_bytes(space: gymnasium.Space[Any]) -> int:
@@ -253,28 +273,13 @@ def _sample_bytes(space: gymnasium.Space[Any]) -> int:
     return 1024
 
 
-def _pack_by_key(codecs: Sequence[Any], keys: Sequence[int], samples: Sequence[Any]) -> Iterator[Packed]:
-    for index, codec in enumerate(codecs):
-        yield codec.pack([sample for key, sample in zip(keys, samples, strict=False) if key == index])
-
-
 def _joined(pieces: Sequence[Any], dtype: Any) -> np.ndarray:
     """An array of the bytes of many episodes."""
     return np.frombuffer(b"".join(pieces), dtype)
 
 
-def _spread(values: pa.Array, present: np.ndarray) -> pa.Array:
-    """Values on the present rows, in order, and null on the others."""
-    return values.take(_nullable(np.arange(np.count_nonzero(present)), present))
-
-
 def _nullable(values: np.ndarray, present: np.ndarray) -> pa.Array:
-    """Values on the present rows, in order, and null on the others.
-
-    From buffers, because `pa.array` with a mask imports all of `numpy.ma`.
-    """
+    """Values on the present rows, in order, and null on the others."""
     column = np.zeros(len(present), values.dtype)
     column[present] = values
-    data = np.packbits(column, bitorder="little") if column.dtype == np.bool_ else column
-    buffers = [pa.py_buffer(np.packbits(present, bitorder="little")), pa.py_buffer(data)]
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(present), buffers)
+    return number_array(column, present)

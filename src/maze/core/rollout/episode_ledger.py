@@ -45,8 +45,8 @@ class EpisodeLedger:
         self._n_begun = 0
         self._n_open = len(specs)
         # Only episodes that have begun and are not settled are kept one by one, so that memory is bounded.
-        self._begun: dict[int, EpisodeSpec] = {}
-        self._given_back: deque[EpisodeSpec] = deque()
+        self._begun: dict[int, int] = {}  # number -> position among the specs
+        self._given_back: deque[int] = deque()
         self._played: set[int] = set()
         self._attempts: Counter[int] = Counter()
         self.n_played = 0
@@ -61,6 +61,11 @@ class EpisodeLedger:
         return len(self._given_back) + len(self._specs) - self._n_begun
 
     @property
+    def n_given_back(self) -> int:
+        """Those of them that are to be played again."""
+        return len(self._given_back)
+
+    @property
     def is_settled(self) -> bool:
         """Whether every episode is committed or has failed."""
         return not self._n_open
@@ -72,11 +77,13 @@ class EpisodeLedger:
 
     def take(self, count: int) -> list[EpisodeSpec]:
         """Hand out up to `count` episodes."""
-        given_back = [self._given_back.popleft() for _ in range(min(count, len(self._given_back)))]
-        new = self._specs[self._n_begun : self._n_begun + count - len(given_back)]
-        self._n_begun += len(new)
-        self._begun.update((spec.number, spec) for spec in new)
-        return [*given_back, *new]
+        positions = [self._given_back.popleft() for _ in range(min(count, len(self._given_back)))]
+        n_new = min(count - len(positions), len(self._specs) - self._n_begun)
+        positions += range(self._n_begun, self._n_begun + n_new)
+        self._n_begun += n_new
+        specs = [self._specs[position] for position in positions]
+        self._begun.update((spec.number, position) for spec, position in zip(specs, positions, strict=True))
+        return specs
 
     @property
     def must_stop(self) -> bool:
@@ -107,11 +114,13 @@ class EpisodeLedger:
 
     def give_back(self, numbers: Iterable[int]) -> None:
         """Take back episodes that were lost through no fault of theirs; they are played next."""
-        self._given_back.extendleft(self._begun[number] for number in sorted(numbers, reverse=True) if number in self._begun)
+        self._given_back.extendleft(
+            self._begun[number] for number in sorted(numbers, reverse=True) if number in self._begun
+        )
 
     def _settle_failed(self, failed: Failed) -> None:
         row = EpisodeRow(
-            *self._begun[failed.number],
+            *self._specs[self._begun[failed.number]],
             error=_writable(failed.error),
             error_step=failed.step,
             traceback=_writable(failed.traceback),

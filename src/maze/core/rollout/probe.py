@@ -102,7 +102,7 @@ class _Probe:
 
     def _steps(self, env: StructuredEnv, spec: EpisodeSpec, traits: EnvTraits) -> bytes:
         schema = TrajectorySchema(env.observation_spaces, env.action_spaces)
-        policy = RandomPolicy(env.action_spaces)
+        policy = RandomPolicy(env.action_spaces, env.action_masks)
         policy.reset(spec.agent_seed)
         if traits.seed_globals:
             seed_global_generators(spec.env_seed)

@@ -20,9 +20,10 @@ import cloudpickle
 
 from maze.core.recording.recording_writer import RecordingError
 from maze.core.recording.segment import EpisodeSpec
+from maze.core.rollout.failed_decision import one_line
 from maze.core.rollout.heartbeat import Heartbeat, Phase
 from maze.core.rollout.rollout_job import RolloutJob
-from maze.core.rollout.rollout_worker import RolloutWorker, one_line
+from maze.core.rollout.rollout_worker import RolloutWorker
 from maze.core.rollout.scout import scout
 from maze.core.rollout.worker_process import Broken, Ready
 

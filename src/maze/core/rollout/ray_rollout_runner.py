@@ -22,6 +22,7 @@ import cloudpickle
 from maze.core.recording.run_directory import RunDirectory
 from maze.core.recording.segment import EpisodeSpec
 from maze.core.rollout.episode_ledger import EpisodeLedger
+from maze.core.rollout.failed_decision import one_line
 from maze.core.rollout.interruption import Interruption
 from maze.core.rollout.ray_actor import (
     RolloutActor,
@@ -36,7 +37,6 @@ from maze.core.rollout.ray_actor import (
 from maze.core.rollout.recipes import EnvRecipe
 from maze.core.rollout.rollout_job import Committed, Done, Failed, RolloutJob
 from maze.core.rollout.rollout_runner import RolloutRunner, at_least
-from maze.core.rollout.rollout_worker import one_line
 from maze.core.rollout.run import RolloutStopped, Run
 from maze.core.rollout.scout import Scouted
 from maze.core.rollout.worker_process import Broken, Ready
@@ -340,7 +340,7 @@ class _ActorSupervisor:
         self._start_after = monotonic() + min(FIRST_BACKOFF * 2**self._deaths_in_a_row, LONGEST_BACKOFF)
         if broken is not None:
             if broken.is_final or self._deaths_in_a_row >= MOST_BROKEN:
-                raise RolloutStopped(broken.error, broken.traceback)
+                raise RolloutStopped(broken.error, broken.traceback, is_wrong_input=broken.is_final)
         elif self._deaths_in_a_row > self._max_restarts:
             raise RolloutStopped(
                 f"{self._deaths_in_a_row} Ray actors died in a row, the last one {cause}: "

@@ -27,6 +27,9 @@ class RolloutJob:
     n_envs: int | None = None
     """Slots of a worker; None: as many as the policy asks for."""
 
+    preparation_seed: int = 0
+    """Seeds what happens before the first episode."""
+
     traits: EnvTraits = field(default_factory=EnvTraits)
     """How the environment has to be treated."""
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from maze.core.recording.run_directory import RunDirectory, new_run_path
+from maze.core.rollout.env_wrapping import WrappersLike
 from maze.core.rollout.episode_ledger import EpisodeLedger
 from maze.core.rollout.interruption import Interruption
 from maze.core.rollout.probe import EnvTraits
-from maze.core.rollout.recipes import EnvLike, EnvRecipe, PolicyLike, PolicyRecipe, WrappersLike
+from maze.core.rollout.recipes import MAKE_GYM_ENV, EnvLike, EnvRecipe, PolicyLike, PolicyRecipe
 from maze.core.rollout.rollout_job import RolloutJob
 from maze.core.rollout.rollout_observer import RolloutObserver
 from maze.core.rollout.rollout_result import RolloutResult
@@ -94,20 +95,21 @@ class RolloutRunner(ABC):
 
         Args:
             env: A gymnasium id, a config with a `_target_`, a function or class that makes one, or an environment.
-            wrappers: gymnasium wrappers from the inside out, as configs or as functions of the environment.
+            wrappers: From the inside out, as configs or as functions of the environment: gymnasium's around a flat
+                environment, those of `maze.core.wrappers` around any.
             agent: A config with a `_target_`, a policy or its class, or a function from observation to action; None:
                 random actions.
             seeding: Where the seeds come from; by default they are drawn, and kept in run.json.
             run_dir: Where to record; None: `outputs/<date>/<time>-<unique>`.
             resume: Whether to play what is missing of the run in `run_dir`, with its seeds.
-            config: What run.json shall keep of where all this came from.
+            config: What run.json shall keep of where all this came from; None: what can be told of the environment.
             observer: Is told how the run gets on.
 
         Returns:
             The statistics, the episodes, what failed, and where all that is recorded.
 
         Raises:
-            ConfigurationError: If something cannot work, before any process is started.
+            ConfigurationError: If something cannot work, before any episode is played.
         """
         observer = observer or RolloutObserver()
         env_recipe = self._env_recipe(EnvRecipe(env, wrappers))
@@ -134,7 +136,7 @@ class RolloutRunner(ABC):
                 seeding,
                 directory=directory,
                 observer=observer,
-                config=dict(config or {}),
+                config=dict(config or ({} if resume else _told(env, wrappers))),
                 resume=resume,
             )
             ledger = EpisodeLedger(
@@ -146,6 +148,8 @@ class RolloutRunner(ABC):
                     with interruption.raising():
                         self._play(run, ledger, interruption)
                 except RolloutStopped as stopped:
+                    if stopped.is_wrong_input and not run.has_begun:
+                        raise ConfigurationError(str(stopped)) from stopped
                     run.stop(stopped)
                 except KeyboardInterrupt:
                     interruption.count += 1
@@ -207,3 +211,18 @@ def _seeding(settings: object) -> Seeding:
         if key not in known:
             raise ConfigurationError(f"seeding has no key {key!r}{suggest(str(key), known)}")
     return Seeding(**settings)
+
+
+def _told(env: EnvLike, wrappers: WrappersLike) -> dict[str, Any]:
+    """How the environment is made, as a configuration tells it; empty where that takes objects."""
+    config = {"env": {"_target_": MAKE_GYM_ENV, "name": env} if isinstance(env, str) else env, "wrappers": wrappers}
+    return config if isinstance(config["env"], Mapping) and _is_plain(config) else {}
+
+
+def _is_plain(value: object) -> bool:
+    """Whether JSON can hold it."""
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float)

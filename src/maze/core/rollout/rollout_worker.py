@@ -13,11 +13,14 @@ from typing import Any, TypeAlias
 from maze.core.agent.policy import StructuredPolicy
 from maze.core.env.actor_id import ActorID
 from maze.core.env.structured_env import StructuredEnv
+from maze.core.recording.decision_error import DecisionError
 from maze.core.recording.episode_draft import EpisodeDraft
 from maze.core.recording.recording_writer import RecordingError, RecordingWriter
 from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
+from maze.core.recording.space_check import SpaceCheck
 from maze.core.recording.trajectory_schema import TrajectorySchema
 from maze.core.rollout.episode_loop import EpisodePlay, LoopSettings, play_by_sending, play_episode
+from maze.core.rollout.failed_decision import one_line
 from maze.core.rollout.heartbeat import Heartbeat, Phase
 from maze.core.rollout.probe import seed_global_generators
 from maze.core.rollout.rollout_job import Committed, Done, Failed, Noted, Report, RolloutJob
@@ -73,7 +76,8 @@ class RolloutWorker:
         self._envs = [env, *(job.env(slot) for slot in range(1, n_envs))]
         for slot, each in enumerate(self._envs):
             self.policy.attach(each, slot)
-        self._schema = TrajectorySchema(env.observation_spaces, env.action_spaces)
+        self._env_name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
+        self._schema = TrajectorySchema(env.observation_spaces, env.action_spaces, SpaceCheck.of(env))
         self._settings = LoopSettings(job.max_episode_steps, self._schema.segment_rows, job.traits.copy_observations)
         self._writer = RecordingWriter(
             job.run_dir,
@@ -151,9 +155,9 @@ class RolloutWorker:
                 play = self._plays[slot] = _Play(draft, play_by_sending(*self._loop_arguments(draft, slot)))
                 action = None  # of an episode that begins again, there is none yet
             self.heartbeat.beats[0] = slot
-            if isinstance(action, _Raised):
-                raise action.error  # noqa: TRY301 - it is handled as if the environment had raised it
-            play.observation, play.actor_id = play.loop.send(action)
+            raised = isinstance(action, _Raised)  # which is handled as if the environment had
+            go_on = play.loop.throw if raised else play.loop.send
+            play.observation, play.actor_id = go_on(action.error if raised else action)
         except StopIteration as stop:
             if isinstance(stop.value, EpisodeEnd):
                 self._end_together(slot, stop.value)
@@ -175,17 +179,23 @@ class RolloutWorker:
         plays = [self._plays[slot] for slot in slots]
         observations, actor_ids = [play.observation for play in plays], [play.actor_id for play in plays]
         try:
-            return list(self.policy.act_batch(observations, actor_ids, slots))  # type: ignore[arg-type]
+            return self._act_batch(observations, actor_ids, slots)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a policy may raise anything
             guilty = [slot for slot in slots if self._raises(slot)] or slots
             for slot in set(slots) - set(guilty):
                 self._abandon(slot)
             return [_Raised(error)] * len(slots)
 
+    def _act_batch(self, observations: list[Any], actor_ids: list[Any], slots: list[int]) -> list[Any]:
+        actions = list(self.policy.act_batch(observations, actor_ids, slots))
+        if len(actions) != len(slots):
+            raise ValueError(f"act_batch returned {len(actions)} actions for {len(slots)} observations: return as many")
+        return actions
+
     def _raises(self, slot: int) -> bool:
         play = self._plays[slot]
         try:
-            self.policy.act_batch([play.observation], [play.actor_id], [slot])  # type: ignore[list-item]
+            self._act_batch([play.observation], [play.actor_id], [slot])
         except (Exception, SystemExit):  # noqa: BLE001 - as above
             return True
         return False
@@ -208,19 +218,33 @@ class RolloutWorker:
         """Take in an episode that was played to its end; values may not fit their spaces, and KPIs may raise."""
         if self._show is not None:
             self._show(self._envs[slot], draft.spec)
-        self._writer.finish(draft, end, self._envs[slot])
+        try:
+            self._writer.finish(draft, end, self._envs[slot])
+        except DecisionError:
+            raise
+        except Exception as error:
+            step = self.heartbeat.step(slot)
+            raise DecisionError(one_line(error), max(step - 1, 0), end.actor_id) from error
         del self._drafts[slot]
         self._report(Done(draft.spec.number, draft.episode_return, end.length))
         if self._writer.is_commit_due():
             self.commit()
 
     def _fail(self, slot: int, spec: EpisodeSpec, error: BaseException) -> None:
-        """Report an episode's error; the environment, whose state nobody knows now, is built anew."""
+        """Report an episode's error and all that is known of it; the environment, whatever its state, is built anew."""
         self._abandon(slot)
-        if isinstance(error, RecordingError | ConfigurationError | KeyboardInterrupt):
-            raise error
-        text = "".join(traceback.format_exception(error))
-        self._report(Failed(spec.number, self.heartbeat.step(slot), one_line(error), text))
+        cause = error.__cause__ or error if isinstance(error, DecisionError) else error
+        if isinstance(cause, RecordingError | ConfigurationError | KeyboardInterrupt):
+            raise cause
+        if isinstance(error, DecisionError):
+            actor: Any = error.actor_id  # which may be anything, where it is what is wrong
+            actor = tuple(actor) if isinstance(actor, tuple) else actor
+            step, line, place = error.step, str(error), f"step {error.step}, actor {actor!r:.80}"
+        else:
+            step, line, place = self.heartbeat.step(slot), one_line(error), "before its first step"
+        seeds = f"env_seed={spec.env_seed} agent_seed={spec.agent_seed}"
+        line = f"{' '.join(line.split())} [{self._env_name}, episode {spec.number}, {place}, {seeds}]"
+        self._report(Failed(spec.number, step, line, "".join(traceback.format_exception(cause))))
         if not self._job.traits.fresh:
             self._renew(slot)
 
@@ -256,16 +280,6 @@ class _Raised:
     """Stands for the action that a policy did not give."""
 
     error: BaseException
-
-
-def one_line(error: BaseException) -> str:
-    """An error as its class and message.
-
-    Example:
-        >>> one_line(ValueError("too long"))
-        'ValueError: too long'
-    """
-    return traceback.format_exception_only(error)[-1].strip()
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from maze.core.recording.segment import EpisodeSpec
 from maze.core.recording.trajectory_schema import TrajectorySchema
 from maze.core.rollout.episode_ledger import EpisodeLedger
 from maze.core.rollout.interruption import Interruption
+from maze.core.rollout.normalization import NORMALIZATION_FILE
 from maze.core.rollout.rollout_job import RolloutJob
 from maze.core.rollout.rollout_observer import RolloutObserver
 from maze.core.rollout.rollout_result import RolloutResult, RolloutStatus
@@ -37,17 +38,23 @@ from maze.core.rollout.seeding import Seeding
 from maze.core.statistics.statistics import compute_statistics
 from maze.factory import ConfigurationError
 
-PACKAGES = ("maze-rollouts", "gymnasium", "numpy", "pyarrow", "torch")
+PACKAGES = ("maze-rollouts", "gymnasium", "numpy", "pettingzoo", "pyarrow", "torch")
 SPACES = ("observation_spaces", "action_spaces")
 
 
 class RolloutStopped(Exception):  # noqa: N818 - what happened; the error is its cause
-    """The run cannot go on; the message says why, in one line."""
+    """The run cannot go on; the message says why, in one line.
 
-    def __init__(self, line: str, traceback: str = "") -> None:
-        """Keep the reason, and the traceback behind it."""
+    Args:
+        line: The reason.
+        traceback: What is behind it.
+        is_wrong_input: Whether it is what the user asked for that cannot be.
+    """
+
+    def __init__(self, line: str, traceback: str = "", *, is_wrong_input: bool = False) -> None:
+        """Keep the reason."""
         super().__init__(line)
-        self.traceback = traceback
+        self.traceback, self.is_wrong_input = traceback, is_wrong_input
 
 
 class Run:
@@ -81,6 +88,7 @@ class Run:
         self.job, self.observer, self.directory = job, observer, directory
         self._started_at = monotonic()
         self._stopped: RolloutStopped | None = None
+        self.has_begun = False
         self._resumed: dict[str, Any] = {}
         self._numbers, self._seeding = numbers, seeding
         if resume:
@@ -88,6 +96,11 @@ class Run:
             self._seeding = Seeding(**self._resumed["seeding"])
             self.job = replace(job, n_envs=self._resumed.get("n_envs", job.n_envs))
             directory.remove_uncommitted()
+        self.job = replace(
+            self.job,
+            env=replace(job.env, normalization=directory.path / NORMALIZATION_FILE),
+            preparation_seed=self._seeding.preparation_seed,
+        )
         self.metadata: dict[str, Any] = {
             **{name: [] for name in SPACES},  # until they are known
             **self._resumed,
@@ -140,7 +153,10 @@ class Run:
         self.metadata |= scouted.description
         self.metadata |= {"n_envs": scouted.n_envs, "traits": asdict(traits), "reproducible": traits.reproducible}
         self.metadata["policy_hash"] = _policy_hash(self.job)
+        if scouted.normalization is not None:
+            self.directory.write_json(NORMALIZATION_FILE, scouted.normalization)
         self.directory.write_json("run.json", self.metadata)
+        self.has_begun = True
         if not traits.reproducible:
             self.observer.note(
                 "the environment does not give the same episode twice under the same seeds: reproducible: false"

@@ -63,6 +63,18 @@ class Seeding:
             self._seeds(self.agent_base_seed, self.explicit_agent_seeds, 1, n)[indices],
         )
 
+    @property
+    def preparation_seed(self) -> int:
+        """Seeds what happens before the first episode; it depends on the environments' seeds alone.
+
+        Example:
+            >>> seedings = Seeding(env_base_seed=1, agent_base_seed=2), Seeding(env_base_seed=1, agent_base_seed=3)
+            >>> len({seeding.preparation_seed for seeding in seedings})
+            1
+        """
+        root = self.env_base_seed if self.explicit_env_seeds is None else list(self.explicit_env_seeds)
+        return int(np.random.SeedSequence(root, spawn_key=(2,)).generate_state(1)[0])
+
     def to_json(self) -> dict[str, object]:
         """What run.json keeps; it gives an equal `Seeding` again."""
         return {

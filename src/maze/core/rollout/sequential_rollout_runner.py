@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections import deque
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -13,13 +14,16 @@ from maze.core.recording.recording_writer import RecordingError
 from maze.core.recording.segment import EpisodeSpec
 from maze.core.rollout.episode_ledger import EpisodeLedger
 from maze.core.rollout.episode_videos import EpisodeVideos, check_videos
+from maze.core.rollout.failed_decision import one_line
 from maze.core.rollout.interruption import Interruption
 from maze.core.rollout.recipes import EnvRecipe
 from maze.core.rollout.rollout_runner import RolloutRunner
-from maze.core.rollout.rollout_worker import RolloutWorker, one_line
+from maze.core.rollout.rollout_worker import RolloutWorker
 from maze.core.rollout.run import RolloutStopped, Run
 from maze.core.rollout.scout import scout
 from maze.factory import ConfigurationError
+
+_TAKEN_AT_ONCE = 32
 
 
 class SequentialRolloutRunner(RolloutRunner):
@@ -66,8 +70,14 @@ class SequentialRolloutRunner(RolloutRunner):
         except Exception as error:
             raise stopped_by(error) from error
 
+        taken: deque[EpisodeSpec] = deque()
+
         def next_spec() -> EpisodeSpec | None:
-            return None if interruption.count or ledger.must_stop else next(iter(ledger.take(1)), None)
+            if interruption.count or ledger.must_stop:
+                return None
+            if not taken or ledger.n_given_back:
+                taken.extendleft(reversed(ledger.take(ledger.n_given_back or _TAKEN_AT_ONCE)))
+            return taken.popleft() if taken else None
 
         try:
             while not (ledger.is_settled or interruption.count or ledger.must_stop):
@@ -87,7 +97,8 @@ class SequentialRolloutRunner(RolloutRunner):
 def stopped_by(error: Exception) -> RolloutStopped:
     """What stops the run where an error leaves nothing to go on with."""
     line = str(error) if isinstance(error, ConfigurationError | RecordingError) else one_line(error)
-    return RolloutStopped(line, "".join(traceback.format_exception(error)))
+    is_wrong_input = isinstance(error, ConfigurationError)
+    return RolloutStopped(line, "".join(traceback.format_exception(error)), is_wrong_input=is_wrong_input)
 
 
 def render_mode() -> str:

@@ -313,7 +313,8 @@ class Supervisor:
         if worker.broken is not None or death.episode not in lost:
             self._ledger.give_back(lost)
             cause = death.cause if worker.broken is None else f"could not go on ({worker.broken.error})"
-            self._ledger.hear(Noted(f"a worker process {cause}; what it has not committed is played again"))
+            if worker.broken is None or not worker.broken.is_final:
+                self._ledger.hear(Noted(f"a worker process {cause}; what it has not committed is played again"))
             self._back_off()
             self._count_death(death.cause, stacks, worker.broken)
             return
@@ -332,7 +333,7 @@ class Supervisor:
         self._deaths_in_a_row += 1
         if broken is not None:
             if broken.is_final or self._deaths_in_a_row >= MOST_BROKEN:
-                self._stopped = RolloutStopped(broken.error, broken.traceback)
+                self._stopped = RolloutStopped(broken.error, broken.traceback, is_wrong_input=broken.is_final)
         elif self._deaths_in_a_row > self._limits.max_restarts:
             self._stopped = RolloutStopped(
                 f"{self._deaths_in_a_row} worker processes died in a row, the last one {cause}: "

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from maze.core.arrow_arrays import number_array, numpy_array, validity
+
 
 class MapEntries(NamedTuple):
     """The entries of one name, in no particular order."""
@@ -52,7 +54,7 @@ def entries_by_name(column: pa.ChunkedArray[Any], positions: NDArray[np.int64]) 
     for name in sorted(names, key=_natural):
         chosen = order[starts[names[name]] : ends[names[name]]]
         if len(chosen):
-            yield name, MapEntries(flat_owners[chosen], flat_items.take(pa.array(chosen)))
+            yield name, MapEntries(flat_owners[chosen], flat_items.take(number_array(chosen)))
 
 
 def _chunks(
@@ -68,17 +70,17 @@ def _flatten(
     chunk: pa.MapArray[Any, Any], positions: NDArray[np.int64], names: dict[str, int]
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64], pa.Array[Any]]:
     """Code of the name, position of the episode, and item, of each entry to keep; new names are added to `names`."""
-    offsets = chunk.offsets.to_numpy()
+    offsets = numpy_array(chunk.offsets)
     # `keys` and `items` are those of the whole buffer, of which a sliced array sees a part.
     seen = slice(int(offsets[0]), int(offsets[-1]))
     keys = chunk.keys[seen]
     if not pa.types.is_dictionary(keys.type):
         keys = keys.dictionary_encode()
     chunk_names = np.array([names.setdefault(name, len(names)) for name in keys.dictionary.to_pylist()], np.uint32)
-    owners = np.repeat(np.where(chunk.is_valid().to_numpy(zero_copy_only=False), positions, -1), np.diff(offsets))
-    codes, items = chunk_names[keys.indices.to_numpy()], chunk.items[seen]
+    owners = np.repeat(np.where(validity(chunk), positions, -1), np.diff(offsets))
+    codes, items = chunk_names[numpy_array(keys.indices)], chunk.items[seen]
     keep = owners >= 0
-    return (codes, owners, items) if keep.all() else (codes[keep], owners[keep], items.filter(pa.array(keep)))
+    return (codes, owners, items) if keep.all() else (codes[keep], owners[keep], items.filter(number_array(keep)))
 
 
 def _natural(name: str) -> tuple[bool, int, str]:

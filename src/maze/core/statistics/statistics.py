@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from maze.core.arrow_arrays import number_array, numpy_array, validity
 from maze.core.env.event import Reduction
 from maze.core.statistics.map_column import MapEntries, entries_by_name
 from maze.core.statistics.summary import LARGEST_MAGNITUDE, Summary, summarize, summarize_successes
@@ -83,6 +85,10 @@ class Statistics:
     action_counts: dict[str, tuple[int, ...]]
     """By step key: how often each discrete action was taken."""
 
+    actor_returns: dict[str, Summary] = field(default_factory=dict)
+    """By actor, such as `player_1` for the agent 1 of the step key `player`: what it earned in the episodes in which it
+    took part. Empty for a single actor, which earns the return."""
+
     def to_json(self) -> dict[str, Any]:
         """Give the statistics as strict JSON, without NaN."""
         return {
@@ -98,6 +104,7 @@ class Statistics:
             "kpis": {name: summary.to_json() for name, summary in self.kpis.items()},
             "metrics": {name: metric.to_json() for name, metric in self.metrics.items()},
             "action_counts": {step_key: list(counts) for step_key, counts in self.action_counts.items()},
+            "actor_returns": {name: summary.to_json() for name, summary in self.actor_returns.items()},
         }
 
     @classmethod
@@ -116,6 +123,7 @@ class Statistics:
             kpis={name: Summary.from_json(summary) for name, summary in data["kpis"].items()},
             metrics={name: MetricSummary.from_json(metric) for name, metric in data["metrics"].items()},
             action_counts={step_key: tuple(counts) for step_key, counts in data["action_counts"].items()},
+            actor_returns={name: Summary.from_json(summary) for name, summary in data.get("actor_returns", {}).items()},
         )
 
 
@@ -138,20 +146,22 @@ def compute_statistics(episodes: pa.Table, *, seed: int = 0) -> Statistics:
         >>> statistics.n_episodes, statistics.n_truncated_by_runner, statistics.episode_return.mean
         (2, 1, 3.0)
     """
-    succeeded = episodes["error"].is_null().to_numpy()
-    numbers = episodes["number"].to_numpy()
+    succeeded = ~validity(episodes["error"])
+    numbers = numpy_array(episodes["number"])
     rows = np.flatnonzero(succeeded)
     positions = np.full(len(numbers), -1)
     positions[rows[np.argsort(numbers[rows], kind="stable")]] = np.arange(len(rows))
-    done = episodes.select(["length", "return", "terminated", "truncated_by", "success"]).filter(pa.array(succeeded))
-    successes = done["success"].cast(pa.bool_()).drop_null().to_numpy()
-    cut_by = done["truncated_by"].cast(pa.string())
+    done = episodes.select(["length", "return", "terminated", "truncated_by", "success"]).filter(
+        number_array(succeeded)
+    )
+    successes = numpy_array(done["success"].cast(pa.bool_()).drop_null())
+    cut_by = Counter(done["truncated_by"].to_pylist())
     return Statistics(
         n_episodes=len(numbers),
         n_failed=len(numbers) - len(rows),
-        n_terminated=_count_true(done["terminated"].cast(pa.bool_())),
-        n_truncated_by_env=_count_true(pc.equal(cut_by, "env")),
-        n_truncated_by_runner=_count_true(pc.equal(cut_by, "runner")),
+        n_terminated=int(numpy_array(done["terminated"].cast(pa.bool_()).drop_null()).sum()),
+        n_truncated_by_env=cut_by["env"],
+        n_truncated_by_runner=cut_by["runner"],
         episode_return=summarize(_as_floats(done["return"]), seed),
         length=summarize(_as_floats(done["length"]), seed),
         success=summarize_successes(int(successes.sum()), len(successes)) if len(successes) else None,
@@ -162,7 +172,21 @@ def compute_statistics(episodes: pa.Table, *, seed: int = 0) -> Statistics:
             for name, entries in entries_by_name(episodes["metrics"], positions)
         },
         action_counts=_sum_action_counts(episodes["action_counts"], positions),
+        actor_returns=_actor_returns(episodes, positions, seed),
     )
+
+
+def _actor_returns(episodes: pa.Table, positions: NDArray[np.int64], seed: int) -> dict[str, Summary]:
+    """Returns of the actors, those of one step key in order of their agents; none where there is only one actor."""
+    if "actor_returns" not in episodes.column_names:
+        return {}
+    summaries = _summaries(episodes["actor_returns"], positions, seed)
+
+    def order(name: str) -> tuple[str, int]:
+        step_key, _, agent_id = name.rpartition("_")
+        return step_key, int(agent_id)
+
+    return {name: summaries[name] for name in sorted(summaries, key=order)} if len(summaries) > 1 else {}
 
 
 def _summaries(column: pa.ChunkedArray[Any], positions: NDArray[np.int64], seed: int) -> dict[str, Summary]:
@@ -196,23 +220,17 @@ def _reduce(values: NDArray[np.float64], reduction: Reduction) -> float | None:
 def _sum_action_counts(column: pa.ChunkedArray[Any], positions: NDArray[np.int64]) -> dict[str, tuple[int, ...]]:
     totals = {}
     for step_key, (_, counts) in entries_by_name(column, positions):
-        lengths = pc.list_value_length(counts).fill_null(0).to_numpy()
+        lengths = np.diff(numpy_array(counts.offsets))
         starts = np.cumsum(lengths) - lengths
         # The action of each count is its place in its list; lists may differ in length.
         actions = np.arange(lengths.sum()) - np.repeat(starts, lengths)
         total = np.zeros(lengths.max(), np.int64)
-        np.add.at(total, actions, counts.flatten().to_numpy())
+        np.add.at(total, actions, numpy_array(counts.flatten()))
         totals[step_key] = tuple(total.tolist())
     return totals
-
-
-def _count_true(column: Any) -> int:
-    return int(pc.sum(column, min_count=0).as_py())
 
 
 def _as_floats(column: Any) -> NDArray[np.float64]:
     """Values of a column or array, NaN for null."""
     floats = column.cast(pa.float64())
-    # Chunked arrays always copy; plain ones must be allowed to, for their nulls.
-    values = floats.to_numpy() if isinstance(floats, pa.ChunkedArray) else floats.to_numpy(zero_copy_only=False)
-    return np.asarray(values, np.float64)
+    return np.where(validity(floats), numpy_array(floats), np.nan)

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from maze.core.arrow_arrays import number_array
 from maze.core.recording.space_codecs.codec import Column, Packed, SpaceCodec
 
 _LARGEST_LIST = 64  # elements; reading longer lists costs far more than reading the same values as binary
@@ -136,13 +137,13 @@ class ArrayCodec(SpaceCodec):
             stored = np.moveaxis(column, -1, 1) if self._is_planar else column
             buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self._bytes(stored))]
             return pa.Array.from_buffers(self.arrow_type, len(column), buffers)
-        values = pa.array(np.ascontiguousarray(column).reshape(-1).astype(self.dtype.newbyteorder("="), copy=False))
+        values = number_array(np.ascontiguousarray(column).reshape(-1))
         if self.shape == ():
             return values
         if len(values) > np.iinfo(np.int32).max:
             raise ValueError(f"{len(values)} list items are too many for one block of rows: write it in several")
         offsets = np.arange(0, len(values) + 1, self._elements, dtype=np.int32)
-        return pa.ListArray.from_arrays(pa.array(offsets), values, type=self.arrow_type)
+        return pa.ListArray.from_arrays(number_array(offsets), values, type=self.arrow_type)
 
     def _from_arrow(self, array: pa.Array) -> NDArray[Any]:
         count = len(array)

@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from maze.core.arrow_arrays import number_array
+
 Column: TypeAlias = Any
 Packed: TypeAlias = Any
 """n samples of a space: an array of shape (n, *shape) for Box, Discrete, MultiDiscrete and MultiBinary, a dict of
@@ -182,7 +184,7 @@ def list_array(item_codec: SpaceCodec, columns: Sequence[Column | None]) -> pa.L
     present = [column for column in columns if column is not None]
     offsets = list_offsets([0 if column is None else item_codec.count(column) for column in columns])
     values = item_codec.to_arrow(item_codec.concatenate(present))
-    mask = None if len(present) == len(columns) else pa.array([column is None for column in columns])
+    mask = None if len(present) == len(columns) else number_array(np.array([column is None for column in columns]))
     return pa.ListArray.from_arrays(offsets, values, type=list_type(item_codec), mask=mask)
 
 
@@ -212,7 +214,7 @@ def list_offsets(lengths: Sequence[int] | NDArray[np.int64]) -> pa.Array:
     np.cumsum(lengths, out=offsets[1:])
     if offsets[-1] > np.iinfo(np.int32).max:
         raise ValueError(f"{offsets[-1]} list items are too many for one block of rows: write it in several")
-    return pa.array(offsets.astype(np.int32))
+    return number_array(offsets.astype(np.int32))
 
 
 def integer_bytes(values: Sequence[int]) -> bytes:

@@ -1,0 +1,31 @@
+"""What each actor of an episode has earned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from maze.core.recording.trajectory_schema import PackedSegment
+
+_MOST_STEP_KEYS = 256
+
+
+def add_actor_returns(returns: dict[str, float], packed: PackedSegment, names: Sequence[str]) -> None:
+    """Add the credits of a segment to the returns of its actors; a flat environment's has none to add.
+
+    Args:
+        returns: By actor, such as `player_1` for the agent 1 of the step key `player`; is changed.
+        packed: The segment.
+        names: Of the step keys, in order.
+    """
+    if packed.keys is None or packed.agent_ids is None:
+        return
+    credits_ = np.frombuffer(packed.credits, np.float64).copy()
+    of_finals = credits_[packed.n_decisions :]
+    of_finals[np.isnan(of_finals)] = 0.0  # beside most final observations there is none
+    codes = np.frombuffer(packed.agent_ids, np.int64) * _MOST_STEP_KEYS + np.frombuffer(packed.keys, np.uint8)
+    for code in dict.fromkeys(codes.tolist()):
+        agent_id, key = divmod(code, _MOST_STEP_KEYS)
+        name = f"{names[key]}_{agent_id}"
+        returns[name] = returns.get(name, 0.0) + float(credits_[codes == code].sum())
