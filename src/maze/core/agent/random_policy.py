@@ -57,6 +57,9 @@ class RandomPolicy(StructuredPolicy):
     ) -> None:
         """Prepare one stream of actions per step key and slot."""
         self.action_spaces = action_spaces
+        self._makers = [
+            (key, _stream_maker(space, number)) for number, (key, space) in enumerate(action_spaces.items())
+        ]
         self._streams: dict[int, dict[StepKey, Stream]] = {}
         self._draws: dict[int, dict[StepKey, Draw]] = {}
         try:
@@ -69,9 +72,7 @@ class RandomPolicy(StructuredPolicy):
 
     def reset(self, seed: int, slot: int = 0) -> None:
         """Begin a new stream of actions for each step key."""
-        self._streams[slot] = {
-            key: action_stream(space, seed, number) for number, (key, space) in enumerate(self.action_spaces.items())
-        }
+        self._streams[slot] = {key: make(seed) for key, make in self._makers}
         if self._masks:
             self._draws[slot] = {
                 key: _legal_draw(space, self._masks[key], seed, number)
@@ -110,7 +111,19 @@ def action_stream(space: gymnasium.Space[Any], seed: int, number: int = 0) -> St
         >>> draw().dtype, draw().shape
         (dtype('float32'), (2,))
     """
-    return chain.from_iterable(_blocks(space, seed, number)).__next__
+    return _stream_maker(space, number)(seed)
+
+
+def _stream_maker(space: gymnasium.Space[Any], number: int) -> Callable[[int], Stream]:
+    """Makes the stream of a space for any seed; what does not depend on the seed is done once."""
+    if isinstance(space, gymnasium.spaces.Discrete):
+        block = partial(_discrete_block, space.dtype.type(space.start), np.uint64(space.n))
+        return lambda seed: chain.from_iterable(map(partial(block, f"{seed}/{number}/"), count())).__next__
+
+    def make(seed: int) -> Stream:
+        return chain.from_iterable(_sampled_blocks(space, np.random.SeedSequence(seed, spawn_key=(number,)))).__next__
+
+    return make
 
 
 def _legal_draw(space: gymnasium.Space[Any], masks: Sequence[ActionMask], seed: int, number: int) -> Draw:
@@ -157,21 +170,14 @@ def _word_block(prefix: str, block: int) -> np.ndarray:
     return np.frombuffer(shake_128(f"{prefix}{block}".encode()).digest(8 * BLOCK), np.uint64)
 
 
-def _blocks(space: gymnasium.Space[Any], seed: int, number: int) -> Iterable[Iterable[Any]]:
-    if isinstance(space, gymnasium.spaces.Discrete):
-        start, n = space.dtype.type(space.start), np.uint64(space.n)
-        return map(partial(_discrete_block, start, n, f"{seed}/{number}/"), count())
-    return _sampled_blocks(space, np.random.SeedSequence(seed, spawn_key=(number,)))
-
-
 def _discrete_block(start: np.integer[Any], n: np.uint64, prefix: str, block: int) -> np.ndarray:
     """Actions by the remainders of words, whose bias is below n / 2**64.
 
     They have the space's dtype, as those that gymnasium samples: its environments check them faster than Python's
     integers.
     """
-    actions: np.ndarray = (_word_block(prefix, block) % n).astype(start.dtype) + start
-    return actions
+    actions: np.ndarray = (_word_block(prefix, block) % n).astype(start.dtype)
+    return actions + start if start else actions
 
 
 def _sampled_blocks(space: gymnasium.Space[Any], seed: np.random.SeedSequence) -> Iterable[Iterable[Any]]:
