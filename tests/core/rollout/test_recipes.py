@@ -160,3 +160,11 @@ def test_a_wrapped_env_handed_over_is_not_made_again_without_its_wrappers() -> N
     assert recipe().max_episode_steps == 9
     with pytest.raises(ConfigurationError, match="TimeLimitWrapper cannot be made again, .* name the wrapper in `wrap"):
         recipe.for_workers()
+
+
+def test_policies_of_actors_and_functions_that_make_policies() -> None:
+    env = EnvRecipe("CartPole-v1")()
+    always = RandomPolicy(env.action_spaces)
+    assert isinstance(PolicyRecipe({0: always})(env), DefaultPolicy)
+    PolicyRecipe({0: always}).check()
+    assert PolicyRecipe(lambda: always)(env) is always

@@ -70,11 +70,11 @@ def test_a_run_that_cannot_go_on_says_why(tmp_path: Path) -> None:
 
     result = runner().run_with(broken, run_dir=tmp_path / "run")
     assert (result.status, result.exit_code) == ("failed", 1)
-    assert result.stopped_because == "OSError: no simulator"
+    assert result.stopped_because == "OSError: no simulator (while the environment was built)"
     assert (result.failures, result.missing) == ([], [0, 1, 2])
     assert "in broken" in result.traceback
     run = content(tmp_path / "run")
-    assert (run["status"], run["n_missing"], run["stopped_because"]) == ("failed", 3, "OSError: no simulator")
+    assert (run["status"], run["n_missing"], run["stopped_because"]) == ("failed", 3, result.stopped_because)
     assert run["traceback"] == result.traceback
 
 

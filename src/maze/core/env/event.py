@@ -100,6 +100,26 @@ class EpisodeEnded(Event):
     metrics: ClassVar[tuple[Metric, ...]] = ()
 
 
+class EpisodeFigures(dict[str, float]):
+    """The figures of an episode by the names of their metrics; counts and sums of what never happened are 0.
+
+    Example:
+        >>> figures = EpisodeFigures({"Sold.price.sum": 3.5})
+        >>> figures["Sold.price.sum"], figures["Returned.count"]
+        (3.5, 0.0)
+    """
+
+    def __missing__(self, name: str) -> float:
+        """Give 0 for a count or a sum.
+
+        Raises:
+            KeyError: For any other figure, which does not exist where nothing happened.
+        """
+        if name.partition("[")[0].endswith((".count", ".sum")):
+            return 0.0
+        raise KeyError(name)
+
+
 class EventRecord(NamedTuple):
     """An event, and the decision in which it happened."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
-from maze.core.env.event import EventRecord, MetricValue
+from maze.core.env.event import EpisodeFigures, EventRecord, MetricValue
 from maze.core.env.structured_env import StructuredEnv
 from maze.core.recording.episode_draft import EpisodeDraft
 from maze.core.recording.episode_row import EpisodeRow
@@ -151,7 +151,7 @@ class RecordingWriter:
 
 def _kpis(env: StructuredEnv, events: Sequence[EventRecord], metrics: Mapping[str, MetricValue]) -> Mapping[str, float]:
     try:
-        given = env.kpis(events, {key: metric.value for key, metric in metrics.items()})
+        given = env.kpis(events, EpisodeFigures({key: metric.value for key, metric in metrics.items()}))
         return {name: float(value) for name, value in given.items()}
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".removesuffix(": ")

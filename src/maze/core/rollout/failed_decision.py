@@ -37,13 +37,15 @@ def explained(error: BaseException, env: StructuredEnv, segment: Segment, actor:
 
 
 def one_line(error: BaseException) -> str:
-    """An error as its class and message.
+    """An error as its class and message, and its first note, which says where it happened.
 
     Example:
         >>> one_line(ValueError("too long"))
         'ValueError: too long'
     """
-    return traceback.format_exception_only(error)[-1].strip()
+    notes = getattr(error, "__notes__", [])
+    line = traceback.format_exception_only(type(error), error)[-1 - len(notes)].strip()
+    return f"{line} ({notes[0]})" if notes else line
 
 
 def _action_problem(env: StructuredEnv, step_key: Any, action: Any) -> str | None:

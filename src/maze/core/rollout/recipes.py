@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec, load_env_creator
@@ -25,7 +26,7 @@ from maze.core.wrappers.structured_wrapper import StructuredWrapper
 from maze.factory import ConfigurationError, accepted_arguments, build, check, check_arguments, suggest
 
 EnvLike: TypeAlias = str | Mapping[str, Any] | Callable[[], AnyEnv] | AnyEnv
-PolicyLike: TypeAlias = Mapping[str, Any] | StructuredPolicy | FlatPolicy | Callable[..., Any] | None
+PolicyLike: TypeAlias = Mapping[Any, Any] | StructuredPolicy | FlatPolicy | Callable[..., Any] | None
 
 POLICIES = (StructuredPolicy, FlatPolicy)
 SUPPLIED_TO_POLICIES = ("observation_spaces", "action_spaces", "action_masks", "deterministic")
@@ -89,7 +90,8 @@ class EnvRecipe:
         """Build one environment; one that was handed over serves in the first slot, and others are made like it."""
         if slot and isinstance(self.env, gymnasium.Env):
             return self.for_workers()()
-        env = wrap(self._make(), self.wrappers)
+        with _noting("while the environment was built"):
+            env = wrap(self._make(), self.wrappers)
         if self.normalization is not None:
             load_normalization(env, self.normalization)
         return env
@@ -115,6 +117,17 @@ class EnvRecipe:
         return env
 
 
+@contextmanager
+def _noting(where: str) -> Iterator[None]:
+    """Add to what is raised where it happened; a configuration error says so itself."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, ConfigurationError):
+            error.add_note(where)
+        raise
+
+
 @dataclass(frozen=True)
 class _SpecMaker:
     spec: EnvSpec
@@ -128,8 +141,9 @@ class PolicyRecipe:
     """Builds a worker's policy for its environment.
 
     Args:
-        agent: A config with a `_target_`, a policy, a policy class, or a function from observation to action; None:
-            random actions. Configs and classes get those of `observation_spaces`, `action_spaces`, `action_masks` and
+        agent: A config with a `_target_`, a policy, a policy class, a function from observation to action, or one
+            without arguments that makes a policy; policies by step key or agent; None: random actions. Configs and
+            classes get those of `observation_spaces`, `action_spaces`, `action_masks` and
             `deterministic` that they have parameters for. A flat policy serves where there is one step key.
         deterministic: Whether the policy shall decide without chance.
 
@@ -148,6 +162,8 @@ class PolicyRecipe:
         Raises:
             ConfigurationError: If there is no such policy, or it does not take the arguments.
         """
+        if _is_mapping_of_policies(self.agent):
+            return
         if isinstance(self.agent, Mapping):
             check(self.agent, supplied=SUPPLIED_TO_POLICIES)
         elif self.agent is not None and not callable(self.agent) and not isinstance(self.agent, POLICIES):
@@ -161,7 +177,8 @@ class PolicyRecipe:
 
     def __call__(self, env: StructuredEnv) -> StructuredPolicy:
         """Build the policy that decides in `env` and in those like it."""
-        policy = self._make(env)
+        with _noting("while the policy was built"):
+            policy = self._make(env)
         if isinstance(policy, FlatPolicy):
             return _structured(policy, env)
         if not isinstance(policy, StructuredPolicy):
@@ -173,8 +190,10 @@ class PolicyRecipe:
     def _make(self, env: StructuredEnv) -> object:
         if isinstance(self.agent, POLICIES):
             return self.agent
+        if _is_mapping_of_policies(self.agent):
+            return DefaultPolicy(self.agent)
         if callable(self.agent) and not _is_class(self.agent):
-            return FunctionPolicy(self.agent)
+            return self.agent() if _takes_nothing(self.agent) else FunctionPolicy(self.agent)
         supplied: dict[str, Any] = {
             "observation_spaces": env.observation_spaces,
             "action_spaces": env.action_spaces,
@@ -236,6 +255,18 @@ def _no_policy(kind: type) -> ConfigurationError:
         f"{kind.__name__} is no StructuredPolicy: derive it from "
         "maze.core.agent.policy.StructuredPolicy, or pass a function of the observation"
     )
+
+
+def _is_mapping_of_policies(agent: object) -> TypeGuard[Mapping[str | int, FlatPolicy | StructuredPolicy]]:
+    return isinstance(agent, Mapping) and bool(agent) and all(isinstance(each, POLICIES) for each in agent.values())
+
+
+def _takes_nothing(function: Callable[..., Any]) -> bool:
+    """Whether a function makes policies, for it cannot be told an observation."""
+    try:
+        return not inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def _is_class(agent: object) -> bool:

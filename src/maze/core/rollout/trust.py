@@ -24,7 +24,7 @@ def check_trusted(settings: Any, allowed: Sequence[str], advice: str = "add trus
     Args:
         settings: Of a run directory.
         allowed: Prefixes of dotted paths.
-        advice: How to allow a `{name}` more.
+        advice: How to allow the package `{name}` too.
 
     Raises:
         ConfigurationError: If a target is under none of them.
@@ -62,6 +62,5 @@ def targets_in(settings: Any) -> Iterator[str]:
 
 def _check_vouched_for(name: str, allowed: Sequence[str], advice: str) -> None:
     if not any(f"{name}.".startswith(f"{prefix}.") for prefix in allowed):
-        raise ConfigurationError(
-            f"{name} is named by a run directory alone, so it is not imported: {advice.format(name=name)}"
-        )
+        advised = advice.format(name=name.partition(".")[0])
+        raise ConfigurationError(f"{name} is named by a run directory alone, so it is not imported: {advised}")
