@@ -617,3 +617,31 @@ def test_names_what_a_structured_environment_gets_wrong(env: Any, message: str) 
 def test_a_time_limit_of_gymnasium_ends_a_structured_episode() -> None:
     limited = gymnasium.wrappers.TimeLimit(MarketEnv(), max_episode_steps=2)
     check_env(limited, n_steps=40)
+
+
+class NoKpisWithoutEvents(MarketEnv):
+    def kpis(self, events: Any, metrics: Any) -> Any:
+        return {"first": float(events[0].step)}
+
+
+class KpisAsText(MarketEnv):
+    def kpis(self, events: Any, metrics: Any) -> Any:
+        return {"sold": "much"}
+
+
+class OpaqueState(MarketEnv):
+    def state(self) -> Any:
+        return {"stall": object()}
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        (NoKpisWithoutEvents, r"kpis\(\) raised IndexError: .*"),
+        (KpisAsText, r"the KPI 'sold' is 'much' .*: return a finite float"),
+        (OpaqueState, r"state\(\) holds what JSON does not .*: give numbers"),
+    ],
+)
+def test_names_what_an_environment_gets_wrong_in_summing_up(env: Any, message: str) -> None:
+    with pytest.raises(ConformanceError, match=message):
+        check_env(env, n_steps=40)

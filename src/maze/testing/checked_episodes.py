@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from maze.core.env.actor_id import ActorID
+from maze.core.env.event import EventRecord
 from maze.core.env.gym_env import GymEnv
 from maze.core.env.structured_env import StructuredEnv
 from maze.core.rollout.probe import global_generators
@@ -18,6 +19,7 @@ from maze.testing.action_masks import check_masks, sample_legal
 from maze.testing.conformance import ConformanceError, Moment, call
 from maze.testing.event_check import check_events
 from maze.testing.sample_check import SampleCheck
+from maze.testing.summary_check import check_kpis, check_state
 
 REMEMBERED = 4
 """Observations that are looked at again after each step; buffers are written into at once, or in a small ring."""
@@ -49,12 +51,14 @@ class CheckedEpisodes:
             ConformanceError: If something is not as it has to be.
         """
         where = f"in reset(seed={seed})"
+        self._records: list[EventRecord] = []
         action_spaces = {key: deepcopy(space) for key, space in self.env.action_spaces.items()}
         for space in action_spaces.values():
             space.seed(0)
         observation = self._reset(where, seed)
         actor, observed = self._look(where, observation)
         moments = [Moment(where, observed)]
+        check_state(self.env, where)
         for step in range(n_steps):
             where = f"in step {step} after reset(seed={seed}), actor {tuple(actor)}"
             check_masks(self.env, actor.step_key, observation, where)
@@ -66,6 +70,8 @@ class CheckedEpisodes:
             if is_over or n_rounds >= (self.env.max_episode_steps or math.inf):
                 self._check_end(where)
                 break
+        check_state(self.env, where)
+        check_kpis(self.env, self._records, f"of the episode until {where[3:]}")
         if _spaces(self.env) != self._spaces:
             raise ConformanceError(f"the spaces changed between reset(seed={seed}) and {where[3:]}: keep them constant")
         return moments
@@ -126,6 +132,7 @@ class CheckedEpisodes:
         events = list(self.env.pending_events)
         self.env.pending_events.clear()
         check_events(events, actor, where)
+        self._records += [EventRecord(0, self._time, actor, event) for event in events]
         return actor, {
             "actor": repr(tuple(actor)).encode(),
             "observation": frozen,
