@@ -76,6 +76,46 @@ def maze(work: Work) -> Iterator[Play]:
         yield play
 
 
+@contextmanager
+def cutting(work: Work) -> Iterator[Play]:
+    """The cutting problem by itself, two decisions per round, with the greedy policy's actions, chosen beforehand."""
+    from importlib.resources import files
+
+    from omegaconf import OmegaConf
+
+    from maze.factory import build
+
+    conf = files("maze_envs.logistics.cutting_2d") / "conf"
+    env_config, policy_config = (
+        OmegaConf.to_container(OmegaConf.create((conf / group / f"{name}.yaml").read_text()))
+        for group, name in (("env", work.env), ("policy", "cutting_2d_greedy_policy"))
+    )
+    env: Any = build(env_config)
+    spaces = {"observation_spaces": env.observation_spaces, "action_spaces": env.action_spaces}
+    policy = build(policy_config, **spaces, action_masks=env.action_masks, deterministic=True)
+    policy.attach(env)
+
+    def play(n_steps: int) -> Played:
+        policy.reset(1)
+        observation, _ = env.reset(seed=1)
+        actions = []
+        for _ in range(n_steps):
+            actions.append(policy.act(observation, env.actor_id()))
+            observation, *_ = env.step(actions[-1])
+        env.pending_events.clear()
+        env.reset(seed=1)
+        began = perf_counter()
+        for action in actions:
+            env.actor_id()
+            env.step(action)
+        seconds = perf_counter() - began
+        env.pending_events.clear()
+        return Played(n_steps, seconds)
+
+    yield play
+    env.close()
+
+
 def require_complete(result: Any, n_requested: int) -> None:
     """See that what was timed is what was asked for, step by step."""
     lengths = result.recording.episodes["length"].to_pylist()
@@ -87,7 +127,7 @@ def steady_contenders() -> Mapping[str, Callable[[Work], AbstractContextManager[
     """Everything that plays runs of two lengths."""
     from peers import PEERS
 
-    return {"bare": bare, "maze": maze, **PEERS}
+    return {"bare": bare, "maze": maze, "cutting": cutting, **PEERS}
 
 
 def steady(play: Play, work: Work) -> dict[str, Any]:
@@ -173,11 +213,25 @@ def read(work: Work) -> dict[str, Any]:
     return {"steps": steps, "seconds_per_million": seconds / steps * 1e6}
 
 
+def own(work: Work) -> dict[str, Any]:
+    """What we add to a decision."""
+    from own_cost import own_cost
+
+    return own_cost(work)
+
+
+def event(work: Work) -> dict[str, Any]:
+    """What an event costs."""
+    from own_cost import event_cost
+
+    return event_cost(work)
+
+
 def main() -> None:
     """Do the work that the command line names, and print what it measured as the last line."""
     warnings.simplefilter("ignore")
     work = Work(**json.loads(sys.argv[1]))
-    measure = {"record": record, "read": read}.get(work.contender, measure_steady)
+    measure = {"record": record, "read": read, "own_cost": own, "event_cost": event}.get(work.contender, measure_steady)
     print(json.dumps(measure(work)))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rows import Group, Measurement, Row
-from work import CARTPOLE, LUNAR_LANDER, MOVING_PICTURE, STEPS_PER_EPISODE, Work
+from work import CARTPOLE, CUTTING, LUNAR_LANDER, MOVING_PICTURE, STEPS_PER_EPISODE, Work
 
 EMPTY_HYDRA_APP = """import hydra
 
@@ -37,6 +37,7 @@ def all_groups(scale: float, scratch: Path) -> list[Group]:
         whole_process(scratch),
         memory_and_disk(scale, scratch),
         reading(scale, scratch),
+        structured(scale, scratch),
         peers(scale),
     ]
 
@@ -223,6 +224,52 @@ def reading(scale: float, scratch: Path) -> Group:
             ),
         ),
         preparations=(Measurement("a million steps to read", Work("record", long=n_episodes, folder=folder)),),
+    )
+
+
+def structured(scale: float, scratch: Path) -> Group:
+    """Actors and events: what they add, and an environment that has both."""
+    length = int(20_000 * scale)
+    decisions, events = (Work(name, long=length, folder=str(scratch)) for name in ("own_cost", "event_cost"))
+    bare = "bare loop, CartPole, beside the cutting problem"
+    return Group(
+        (
+            Measurement("own cost of decisions", decisions),
+            Measurement("cost of events", events),
+            Measurement(bare, steady_work("bare", CARTPOLE, 300_000, scale)),
+            Measurement("cutting problem", steady_work("cutting", CUTTING, 100_000, scale)),
+        ),
+        (
+            Row(
+                "structured-same",
+                "our own cost per decision: a trivial environment as a structured one / as a gymnasium one",
+                "own cost of decisions",
+                quantity="structured_ratio",
+                at_most=1.25,
+            ),
+            Row(
+                "structured-turns",
+                "our own cost per decision: two actors by turns, two decisions per round / the gymnasium one",
+                "own cost of decisions",
+                quantity="turns_ratio",
+                at_most=1.25,
+            ),
+            Row(
+                "structured-event",
+                "microseconds per event, with two fields and two metrics, from `emit` to the disk",
+                "cost of events",
+                quantity="event_microseconds",
+                at_most=1.0,
+            ),
+            Row(
+                "structured-cutting",
+                "decisions of `cutting_2d_struct` by itself / bare loop, CartPole-v1",
+                "cutting problem",
+                bare,
+                # 20,000 decisions/s where the bare loop makes 80,000 steps/s.
+                at_least=0.25,
+            ),
+        ),
     )
 
 

@@ -180,6 +180,9 @@ def in_short(sample: Sample) -> str:
             return f"{why}: {sample[why]}"
     if sample.get("rate"):
         return per_second(sample["rate"])
+    for name in ("structured_ratio", "event_microseconds"):
+        if name in sample:
+            return f"{name}: {sample[name]:.2f}"
     if "seconds_per_million" in sample:
         return f"{sample['seconds_per_million']:.2f} s per million steps"
     return f"{sample['seconds']:.2f} s, {sample['peak_memory'] / 2**20:,.0f} MiB at most"

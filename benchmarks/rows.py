@@ -34,7 +34,8 @@ class Row:
     """Name of the measurement that it is compared with; None: the quantity itself is the figure."""
 
     quantity: str = "rate"
-    """One of "rate" in steps/s, "seconds", "peak_memory" in bytes, "bytes_per_step" or "seconds_per_million"."""
+    """One of "rate" in steps/s, "seconds", "peak_memory" in bytes, "bytes_per_step", "seconds_per_million",
+    "structured_ratio", "turns_ratio" or "event_microseconds"."""
 
     at_least: float | None = None
     at_most: float | None = None

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 CARTPOLE, LUNAR_LANDER, MOVING_PICTURE = "CartPole-v1", "LunarLander-v3", "moving_picture_env:MovingPicture-v0"
+CUTTING = "cutting_2d_struct"
 
-STEPS_PER_EPISODE = {CARTPOLE: 22, LUNAR_LANDER: 92, MOVING_PICTURE: 100}
+STEPS_PER_EPISODE = {CARTPOLE: 22, LUNAR_LANDER: 92, MOVING_PICTURE: 100, CUTTING: 100}
 """Of random actions, on average: how many episodes make about how many steps."""
 
 
@@ -17,7 +18,7 @@ class Work:
     """What a process is to measure."""
 
     contender: str
-    """Key of `contenders.steady_contenders`, or "record", "read"."""
+    """Key of `contenders.steady_contenders`, or "record", "read", "own_cost", "event_cost"."""
 
     env: str = CARTPOLE
     short: int = 0

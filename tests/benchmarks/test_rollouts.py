@@ -59,8 +59,8 @@ def test_a_wrong_name_is_refused_at_once(tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_every_row_of_ours_has_a_figure(tmp_path: Path) -> None:
     figures = tmp_path / "all.json"
-    ours = ["cartpole", "lunarlander", "picture", "process", "memory", "disk", "reading"]
+    ours = ["cartpole", "lunarlander", "picture", "process", "memory", "disk", "reading", "structured"]
     done = run(tmp_path, *TINY, *(word for name in ours for word in ("--only", name)), "--json", str(figures))
     rows = json.loads(figures.read_text())["rows"]
     assert [row["key"] for row in rows if row["why_none"] not in {"", "too short to measure"}] == [], done.stdout
-    assert len(rows) == 13
+    assert len(rows) == 17

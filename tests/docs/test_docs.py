@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 from tests.docs.doc_blocks import ROOT, Block, blocks, write_files
 
-PAGES = ["README.md", "docs/index.md", "docs/rollouts.md", "docs/structured_environments.md", "docs/cutting_2d.md"]
+PAGES = [
+    "README.md",
+    "docs/index.md",
+    "docs/rollouts.md",
+    "docs/structured_environments.md",
+    "docs/wrappers.md",
+    "docs/cutting_2d.md",
+]
 RUNNABLE = re.compile(r"(maze-run|pytest|python) ")
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "80"}
 VOLATILE = re.compile(r"(throughput|seeds|recorded in|recording in|\d+:\d\d:|\d+ processes share|[\d.]+ s of work)")

@@ -168,7 +168,8 @@ def test_what_cannot_be_built_stops_the_run(ray: Any, tmp_path: Path) -> None:
         raise OSError("no such simulator")
 
     result = run(broken, tmp_path / "run")
-    assert (result.status, result.stopped_because) == ("failed", "OSError: no such simulator (while the environment was built)")
+    assert result.status == "failed"
+    assert result.stopped_because == "OSError: no such simulator (while the environment was built)"
     assert len(result.missing) == N_EPISODES
 
 

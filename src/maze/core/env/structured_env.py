@@ -19,6 +19,10 @@ class StructuredEnv(gymnasium.Env[Any, Any]):
     `reset` and `step` keep gymnasium's signatures and 5-tuple: `step` takes the action of `actor_id()` and returns what
     the next actor observes. After the end, `actor_id()` stays valid.
 
+    Observations have to lie within the bounds of their spaces, and NaN lies outside of all bounds: an episode with one
+    that does not fails. (A gymnasium environment may leave its bounds, as many do.) A mask has to leave something legal
+    to an actor that must act.
+
     Example:
         >>> class Countdown(StructuredEnv):
         ...     observation_spaces = {0: gymnasium.spaces.Discrete(4)}
@@ -60,11 +64,15 @@ class StructuredEnv(gymnasium.Env[Any, Any]):
         return None
 
     def is_actor_done(self) -> bool:
-        """Whether the actor that has just acted will not act again in this episode."""
+        """Whether the actor that has just acted will not act again in this episode; to name it again is an error."""
         return False
 
     def actor_rewards(self) -> Mapping[ActorID, float] | None:
-        """How the reward of a round that the last step closed splits among actors; None: it is the last actor's."""
+        """How the reward of a round that the last step closed splits among actors; None: it is the last actor's.
+
+        A share is credited to its earner's latest decision. Where that was written long ago, it waits for the next one;
+        what finds none until the end, as that of an actor that never acted, is recorded beside the final observation.
+        """
         return None
 
     def final_observations(self) -> Mapping[ActorID, Any] | None:

@@ -93,7 +93,7 @@ def play_episode(  # noqa: C901, PLR0912, PLR0917 - written out, because calls a
                     if settle is not None:
                         settle(actor, reward)
                     actor = next_actor()
-                    time = n if clock is None else clock.time  # type: ignore[assignment] - a clock has one
+                    time = n if clock is None else clock.time  # type: ignore[assignment]  # a clock has a time
                     if terminated or truncated or n == stop or time >= limit:
                         break
                 turns.actor, turns.time = actor, time
@@ -160,7 +160,7 @@ def play_by_sending(  # noqa: C901, PLR0912, PLR0917 - as above
                     if settle is not None:
                         settle(actor, reward)
                     actor = next_actor()
-                    time = n if clock is None else clock.time  # type: ignore[assignment] - a clock has one
+                    time = n if clock is None else clock.time  # type: ignore[assignment]  # a clock has a time
                     if terminated or truncated or n == stop or time >= limit:
                         break
                 turns.actor, turns.time = actor, time

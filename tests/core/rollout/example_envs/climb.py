@@ -47,7 +47,7 @@ class Climb(StructuredEnv):
         return np.array([self.n, self.height], np.float32)
 
     def kpis(self, events: Sequence[EventRecord], metrics: Mapping[str, float]) -> Mapping[str, float]:
-        return {"share_of_rest": metrics.get("Rested.count", 0.0) / len(events)}
+        return {"share_of_rest": metrics.get("Rested.count", 0.0) / max(len(events), 1)}
 
 
 def choose(observation: Any, actor_id: ActorID) -> Any:
