@@ -102,7 +102,7 @@ def test_input_dir_may_not_name_just_anything(here: Path, capsys: pytest.Capture
     assert main([f"input_dir={earlier}", *FEW]) == 2
     assert capsys.readouterr().err == (
         "maze-run: steadfast.Always is named by a run directory alone, so it is not imported: "
-        "add trusted=[steadfast] if you trust it\n"
+        "add trusted=[steadfast.Always] if you trust it\n"
     )
     assert main([f"input_dir={earlier}", "trusted=[steadfast]", *FEW]) == 0
     assert main([f"input_dir={earlier}", "policy=random_policy", *FEW]) == 0

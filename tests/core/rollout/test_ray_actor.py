@@ -75,7 +75,7 @@ def test_whatever_goes_wrong_is_answered_as_text(tmp_path: Path) -> None:
     for answer in (acting.scout(), acting.begin(job)):
         (message,) = answer
         assert isinstance(message, Broken)
-        assert message.error.endswith("UnpicklableError: no simulator")
+        assert message.error.endswith("UnpicklableError: no simulator (while the environment was built)")
         assert "in broken" in message.traceback
         assert not message.is_final
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, MutableSequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from maze.core.agent.policy import StructuredPolicy
 from maze.core.env.actor_id import ActorID
@@ -35,6 +35,31 @@ LoopArguments: TypeAlias = tuple[
 ]
 
 
+class EpisodeWriter(Protocol):
+    """What takes the episodes of a worker; as a rule a `RecordingWriter`."""
+
+    def begin(self, spec: EpisodeSpec, env: StructuredEnv) -> EpisodeDraft:
+        """Begin an episode."""
+
+    def add(self, draft: EpisodeDraft, segment: Segment) -> None:
+        """Take in the next stretch of its rows."""
+
+    def finish(self, draft: EpisodeDraft, end: EpisodeEnd, env: StructuredEnv) -> object:
+        """Take in how it ended."""
+
+    def abandon(self, draft: EpisodeDraft) -> None:
+        """Forget an episode that will not be finished."""
+
+    def is_commit_due(self) -> bool:
+        """Whether what is uncommitted has waited for long enough."""
+
+    def commit(self) -> dict[str, list[int]]:
+        """Keep the finished episodes for good; returns their numbers by the names of their parts."""
+
+    def close(self) -> None:
+        """Remove what was not committed."""
+
+
 @dataclass(slots=True)
 class _Play:
     """An episode that waits for a decision."""
@@ -54,6 +79,7 @@ class RolloutWorker:
         report: Takes what there is to tell, as it happens.
         heartbeat: Where to show signs of life; None: nobody looks.
         show: Called with the environment and the spec whenever there is something new to see; for rendering.
+        make_writer: Makes what takes the episodes; None: they are recorded in the job's run directory.
 
     Raises:
         Exception: Whatever the construction of environment or policy raises.
@@ -66,6 +92,8 @@ class RolloutWorker:
         report: Callable[[Report], None],
         heartbeat: Heartbeat | None = None,
         show: Callable[[StructuredEnv, EpisodeSpec], None] | None = None,
+        *,
+        make_writer: Callable[[TrajectorySchema], EpisodeWriter] | None = None,
     ) -> None:
         """Build environments and policy."""
         self._job, self._report, self._show = job, report, show
@@ -78,14 +106,8 @@ class RolloutWorker:
             self.policy.attach(each, slot)
         self._env_name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
         self._schema = TrajectorySchema(env.observation_spaces, env.action_spaces, SpaceCheck.of(env))
-        self._settings = LoopSettings(job.max_episode_steps, self._schema.segment_rows, job.traits.copy_observations)
-        self._writer = RecordingWriter(
-            job.run_dir,
-            name,
-            self._schema,
-            record_trajectory=job.record_trajectory,
-            record_event_logs=job.record_event_logs,
-        )
+        self.settings = LoopSettings(job.max_episode_steps, self._schema.segment_rows, job.traits.copy_observations)
+        self._writer = self._recording_writer(name) if make_writer is None else make_writer(self._schema)
         self._drafts: dict[int, EpisodeDraft] = {}
         self._plays: dict[int, _Play] = {}
 
@@ -122,6 +144,16 @@ class RolloutWorker:
         self._writer.close()
         for env in self._envs:
             self._close_env(env)
+
+    def _recording_writer(self, name: str) -> EpisodeWriter:
+        job = self._job
+        return RecordingWriter(
+            job.run_dir,
+            name,
+            self._schema,
+            record_trajectory=job.record_trajectory,
+            record_event_logs=job.record_event_logs,
+        )
 
     def _play_alone(self, spec: EpisodeSpec) -> None:
         """Play one episode, the policy deciding for one observation at a time."""
@@ -212,7 +244,7 @@ class RolloutWorker:
 
     def _loop_arguments(self, draft: EpisodeDraft, slot: int) -> LoopArguments:
         add = partial(self._writer.add, draft)
-        return self._envs[slot], draft.spec, self._settings, add, self.heartbeat.beats, 2 + 2 * slot
+        return self._envs[slot], draft.spec, self.settings, add, self.heartbeat.beats, 2 + 2 * slot
 
     def _end(self, slot: int, draft: EpisodeDraft, end: EpisodeEnd) -> None:
         """Take in an episode that was played to its end; values may not fit their spaces, and KPIs may raise."""

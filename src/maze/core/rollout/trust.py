@@ -12,6 +12,9 @@ TRUSTED = (
     "maze.core.agent",
     "maze.core.wrappers",
     "maze.interop",
+    "maze.train.algorithms",
+    "maze.train.models",
+    "maze.train.torch_policy",
     "maze_envs",
     "gymnasium.wrappers",
 )
@@ -24,7 +27,7 @@ def check_trusted(settings: Any, allowed: Sequence[str], advice: str = "add trus
     Args:
         settings: Of a run directory.
         allowed: Prefixes of dotted paths.
-        advice: How to allow the package `{name}` too.
+        advice: How to allow `{name}` too, a target or its package.
 
     Raises:
         ConfigurationError: If a target is under none of them.
@@ -62,5 +65,7 @@ def targets_in(settings: Any) -> Iterator[str]:
 
 def _check_vouched_for(name: str, allowed: Sequence[str], advice: str) -> None:
     if not any(f"{name}.".startswith(f"{prefix}.") for prefix in allowed):
-        advised = advice.format(name=name.partition(".")[0])
+        # Of a package with modules there will be more to trust; a single module is trusted for the one thing.
+        package, _, inside = name.partition(".")
+        advised = advice.format(name=package if "." in inside else name)
         raise ConfigurationError(f"{name} is named by a run directory alone, so it is not imported: {advised}")

@@ -10,7 +10,7 @@ import signal
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
@@ -22,7 +22,6 @@ from typing import Any
 import cloudpickle
 
 from maze.core.rollout.heartbeat import Heartbeat, Phase
-from maze.core.rollout.rollout_job import RolloutJob
 from maze.core.rollout.worker_process import Surroundings, WorkerPipes, run_worker
 from maze.factory import ConfigurationError
 
@@ -41,7 +40,7 @@ HEADER = struct.Struct("!i")
 _MAIN_LOCK = threading.Lock()
 
 
-def pack_surroundings(job: RolloutJob) -> Any:
+def pack_surroundings(job: object) -> Any:
     """What every worker has to know, in memory that all share: however much it is, starting a worker does not wait.
 
     Raises:
@@ -66,13 +65,16 @@ class WorkerHandle:
     Args:
         name: Unique in the run.
         surroundings: From `pack_surroundings`.
+        main: What the process does.
 
     Raises:
         OSError: If there can be no further process.
         EOFError: If the fork server dies of it.
     """
 
-    def __init__(self, name: str, surroundings: Any) -> None:
+    def __init__(
+        self, name: str, surroundings: Any, main: Callable[[str, Any, WorkerPipes, Any], None] = run_worker
+    ) -> None:
         """Start the process."""
         self.name = name
         context = _context()
@@ -87,7 +89,7 @@ class WorkerHandle:
         for connection in (self._orders, self._reports, self._stacks):
             os.set_blocking(connection.fileno(), False)
         self._process = context.Process(
-            target=run_worker, args=(name, surroundings, pipes, beats), name=f"maze-worker-{name}"
+            target=main, args=(name, surroundings, pipes, beats), name=f"maze-worker-{name}"
         )
         _prepare_fork_server()
         with _hidden_main():

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from maze.core.recording.recording_writer import RecordingError
 from maze.core.recording.segment import EpisodeSpec
+from maze.core.rollout.failed_decision import one_line
 from maze.core.rollout.heartbeat import Heartbeat, Phase
 from maze.core.rollout.probe import EnvTraits
 from maze.core.rollout.rollout_job import Done, Report, RolloutJob
@@ -104,6 +105,25 @@ def run_worker(name: str, surroundings: Any, pipes: WorkerPipes, beats: Any) -> 
         pipes: What connects it with the supervisor.
         beats: Where it shows what it does, in shared memory.
     """
+    heartbeat = begin_work(pipes, beats)
+    process = _WorkerProcess(name, pipes, heartbeat)
+    try:
+        process.obey(enter(Surroundings(*pickle.loads(surroundings))))  # noqa: S301 - from our own process
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told as text
+        is_final = isinstance(error, RecordingError | ConfigurationError)
+        line = str(error) if is_final else one_line(error)
+        process.send(Broken(line, traceback.format_exc(), is_final))
+    finally:
+        process.close()
+
+
+def begin_work(pipes: WorkerPipes, beats: Any) -> Heartbeat:
+    """Make this process one that ends with its supervisor, leaves signals to it, and can show its stacks.
+
+    Args:
+        pipes: What connects it with the supervisor.
+        beats: Where it shows what it does, in shared memory.
+    """
     os.setsid()
     die_with(pipes.lifeline)
     leave_signals_to_supervisor()
@@ -112,15 +132,7 @@ def run_worker(name: str, surroundings: Any, pipes: WorkerPipes, beats: Any) -> 
     faulthandler.register(signal.SIGUSR1, pipes.stacks.fileno())
     heartbeat = Heartbeat.in_memory(beats)
     heartbeat.enter(Phase.BUILDING)
-    process = _WorkerProcess(name, pipes, heartbeat)
-    try:
-        process.obey(enter(Surroundings(*pickle.loads(surroundings))))  # noqa: S301 - from our own process
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told as text
-        is_final = isinstance(error, RecordingError | ConfigurationError)
-        line = str(error) if is_final else traceback.format_exception_only(error)[-1].strip()
-        process.send(Broken(line, traceback.format_exc(), is_final))
-    finally:
-        process.close()
+    return heartbeat
 
 
 def enter(surroundings: Surroundings) -> RolloutJob:
