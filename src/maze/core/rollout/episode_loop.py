@@ -105,7 +105,7 @@ def play_episode(  # noqa: C901, PLR0912, PLR0917 - written out, because calls a
         raise explained(error, env, play.segment, actor) from error
 
 
-def play_by_sending(  # noqa: C901, PLR0912, PLR0917 - as above
+def play_by_sending(  # noqa: C901, PLR0917 - as above
     env: StructuredEnv,
     spec: EpisodeSpec,
     settings: LoopSettings,
@@ -126,43 +126,32 @@ def play_by_sending(  # noqa: C901, PLR0912, PLR0917 - as above
     """
     play = _Play(env, spec, settings, on_segment)
     step, turns, pending, actor, observation = play.step, play.turns, play.pending, play.actor, play.observation
-    n = 0
+    n, time = 0, 0 if turns is None else turns.time
     try:
         while True:
             segment, stop = play.begin_segment(n)
             observations, actions, rewards = segment.observations, segment.actions, segment.rewards
-            if turns is None:
-                while True:
-                    observations.append(observation)
-                    action = yield observation, actor
-                    actions.append(action)
-                    observation, reward, terminated, truncated, info = step(action)
-                    rewards.append(reward)
-                    heartbeat[position] = n = n + 1
-                    if pending:
-                        segment.take_events(pending, n - 1)
-                    if terminated or truncated or n == stop:
-                        break
-            else:
-                actors, times, settle, next_actor, clock = turns.begin(segment)
-                time, limit = turns.time, play.limit
-                while True:
-                    observations.append(observation)
-                    actors.append(actor)
-                    times.append(time)
-                    action = yield observation, actor
-                    actions.append(action)
-                    observation, reward, terminated, truncated, info = step(action)
-                    rewards.append(reward)
-                    heartbeat[position] = n = n + 1
-                    if pending:
-                        segment.take_events(pending, n - 1)
-                    if settle is not None:
-                        settle(actor, reward)
-                    actor = next_actor()
-                    time = n if clock is None else clock.time  # type: ignore[assignment]  # a clock has a time
-                    if terminated or truncated or n == stop or time >= limit:
-                        break
+            stretch = None if turns is None else turns.begin(segment)
+            while True:
+                observations.append(observation)
+                if stretch is not None:
+                    stretch.actors.append(actor)
+                    stretch.times.append(time)
+                action = yield observation, actor
+                actions.append(action)
+                observation, reward, terminated, truncated, info = step(action)
+                rewards.append(reward)
+                heartbeat[position] = n = n + 1
+                if pending:
+                    segment.take_events(pending, n - 1)
+                if stretch is not None:
+                    if stretch.settle is not None:
+                        stretch.settle(actor, reward)
+                    actor = stretch.next_actor()
+                    time = n if stretch.clock is None else stretch.clock.time  # type: ignore[assignment]  # it has one
+                if terminated or truncated or n == stop or time >= play.limit:
+                    break
+            if turns is not None:
                 turns.actor, turns.time = actor, time
             if play.end_segment(n, observation, terminated, truncated):
                 return play.end(n, info)
