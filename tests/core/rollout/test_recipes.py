@@ -158,7 +158,9 @@ def test_policies_by_step_key_have_to_fit_the_environment() -> None:
 def test_a_wrapped_env_handed_over_is_not_made_again_without_its_wrappers() -> None:
     recipe = EnvRecipe(TimeLimitWrapper(GymEnv(gymnasium.make("CartPole-v1")), 9))
     assert recipe().max_episode_steps == 9
-    with pytest.raises(ConfigurationError, match=r"TimeLimitWrapper cannot be made again, .* name the wrapper in `wrap"):
+    with pytest.raises(
+        ConfigurationError, match=r"TimeLimitWrapper cannot be made again, .* name the wrapper in `wrap"
+    ):
         recipe.for_workers()
 
 
