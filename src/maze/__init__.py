@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     from maze.core.recording.recording import Recording
     from maze.core.rollout.env_wrapping import WrappersLike
     from maze.core.rollout.recipes import EnvLike, PolicyLike
     from maze.core.rollout.rollout_result import RolloutResult
+    from maze.viewer.notebook import RunWidget
 
 __version__ = "0.1.0"
-__all__ = ["load", "rollout"]
+__all__ = ["load", "rollout", "view"]
 
 
 def rollout(
@@ -76,3 +78,43 @@ def load(run_dir: str | PathLike[str]) -> Recording:
     from maze.core.recording.recording import Recording
 
     return Recording(run_dir)
+
+
+def view(
+    run: str | PathLike[str] | Recording | RolloutResult,
+    other: str | PathLike[str] | Recording | RolloutResult | None = None,
+    *,
+    height: int = 720,
+    episode: int | None = None,
+    step: int = 0,
+    render: bool = False,
+    make: str | None = None,
+    trusted: Sequence[str] = (),
+) -> RunWidget:
+    """Look at a recorded run in a notebook: what `maze view` shows, below the cell.
+
+    Args:
+        run: The run directory, or what `rollout` or `load` gave.
+        other: A second run, to compare episodes of the same seeds.
+        height: In pixels.
+        episode: Number of the episode to begin with.
+        step: The step to begin with.
+        render: Whether episodes are played again for pictures without being asked; there is a button otherwise.
+        make: `module:function` that makes the environment, for a run whose configuration does not tell.
+        trusted: Packages whose environments may be imported although only the run names them.
+
+    Raises:
+        FileNotFoundError: If there is no run; the message names the nearest one.
+        ModuleNotFoundError: If anywidget is not installed: `pip install 'maze-rollouts[viewer]'`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     widget = view(rollout("CartPole-v1", n_episodes=2, run_dir=folder + "/run"), height=600)
+        >>> widget.height
+        600
+    """
+    from maze.viewer.notebook import run_widget
+
+    settings = {"height": height, "episode": episode, "step": step}
+    return run_widget(run, other, render=render, make=make, trusted=trusted, **settings)

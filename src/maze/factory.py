@@ -9,6 +9,10 @@ from difflib import get_close_matches
 from typing import Any
 
 
+RESERVED = ("_target_", "_recursive_")
+"""Keys of a config that are no arguments."""
+
+
 class ConfigurationError(ValueError):
     """What the user asked for cannot be done; the message is one line that says what to change."""
 
@@ -17,7 +21,7 @@ def build(config: Mapping[str, Any], *, allowed: Sequence[str] | None = None, **
     """Build the object that a config describes; nested configs are built first, with the same supplies.
 
     Args:
-        config: The target and its arguments.
+        config: The target and its arguments; with `_recursive_: false` nested configs are handed over as they are.
         allowed: Prefixes that the target must be under, by its name and by what it resolves to; None: anything.
         supplied: What the caller has to offer; the target gets those of them that it has parameters for.
 
@@ -32,7 +36,9 @@ def build(config: Mapping[str, Any], *, allowed: Sequence[str] | None = None, **
         maze.factory.ConfigurationError: fractions.Fraction has no argument 'numerater': did you mean 'numerator'?
     """
     target = check(config, allowed=allowed, supplied=list(supplied))
-    arguments = {key: _build_nested(value, allowed, supplied) for key, value in config.items() if key != "_target_"}
+    arguments = {key: value for key, value in config.items() if key not in RESERVED}
+    if config.get("_recursive_", True):
+        arguments = {key: _build_nested(value, allowed, supplied) for key, value in arguments.items()}
     parameters = accepted_arguments(target)
     offered = {key: value for key, value in supplied.items() if parameters is not None and key in parameters}
     return target(**{**offered, **arguments})
@@ -54,9 +60,9 @@ def check(
         raise ConfigurationError(f"nothing to build in {dict(config)!r}: add a `_target_`, the dotted path of a class")
     name = str(config["_target_"])
     target = resolve(name, allowed=allowed)
-    arguments = [key for key in config if key != "_target_"]
+    arguments = [key for key in config if key not in RESERVED]
     check_arguments(name, target, arguments, supplied)
-    for key in arguments:
+    for key in arguments if config.get("_recursive_", True) else ():
         _check_nested(config[key], allowed, supplied)
     return target
 

@@ -181,7 +181,7 @@ def test_help_names_choices_and_examples(here: Path, capsys: pytest.CaptureFixtu
     (here / "mine" / "policy" / "greedy.yaml").touch()
     assert main(["--help", "-cd", "mine", "runner=sequential"]) == 0
     output = capsys.readouterr().out
-    assert re.search(r"^  runner +parallel\*  ray  sequential$", output, re.MULTILINE)
+    assert re.search(r"^  runner +dev  local  parallel\*  ray  sequential$", output, re.MULTILINE)
     assert re.search(r"^  policy (.*\n)*? .* greedy .*(\n.*)*? random_policy\*", output, re.MULTILINE)
     assert re.search(r"^  runner.render=false +whether to show the episodes", output, re.MULTILINE)
     assert len(re.findall(r"^  maze-run ", output, re.MULTILINE)) == 5

@@ -13,7 +13,9 @@ WRONG = {
     "policy=randm_policy": "there is no policy 'randm_policy': did you mean 'random_policy'?",
     "runner=sequental": "there is no runner 'sequental': did you mean 'sequential'?",
     "polcy=random_policy": "there is no key 'polcy': did you mean policy=random_policy?",
-    "model=mlp": "there is no model/mlp.yaml: put it into a folder of your own and add -cd FOLDER",
+    "model=mlp": (
+        "there is no model 'mlp': there is flatten_concat, pixel_obs, tutorial_cutting_2d_struct_masked and vector_obs"
+    ),
     "runner.n_episode=5": "there is no key 'runner.n_episode': did you mean runner.n_episodes=5?",
     "rnner.n_episodes=5": "there is no key 'rnner.n_episodes': did you mean runner.n_episodes=5?",
     "n_episodes=5": "there is no key 'n_episodes': did you mean runner.n_episodes=5?",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from maze.cli.policy_model import with_model
 from maze.cli.value_check import check_values
 from maze.core.rollout.recipes import EnvRecipe, PolicyRecipe
 from maze.core.rollout.rollout_runner import RolloutRunner
@@ -23,7 +24,7 @@ def check_rollout(config: Mapping[str, Any]) -> RolloutRunner:
         ConfigurationError: If a target, an argument or a value is wrong.
     """
     for group in ("runner", "env", "policy"):
-        _check_group(group, config.get(group))
+        check_target(group, config.get(group))
     for group in ("wrappers", "model", "seeding"):
         if isinstance(config.get(group), str):
             file = f"{group}/{config[group]}.yaml"
@@ -31,13 +32,16 @@ def check_rollout(config: Mapping[str, Any]) -> RolloutRunner:
     wrappers = config.get("wrappers") or {}
     for name, wrapper in wrappers.items():
         if wrapper is not None:
-            _check_group(f"wrappers.{name}", wrapper)
+            check_target(f"wrappers.{name}", wrapper)
     runner = build(config["runner"])
     if not isinstance(runner, RolloutRunner):
-        raise ConfigurationError(f"runner._target_={config['runner']['_target_']} is no RolloutRunner")
+        raise ConfigurationError(
+            f"runner._target_={config['runner']['_target_']} plays no rollouts: choose runner=parallel or "
+            "runner=sequential, or train with maze-run -cn conf_train"
+        )
     EnvRecipe(config["env"], wrappers).check()
     _check_pettingzoo(config["env"])
-    PolicyRecipe(config["policy"]).check()
+    PolicyRecipe(with_model(config)["policy"]).check()
     seeding = config.get("seeding") or {}
     check_values("seeding", seeding, Seeding)
     Seeding(**seeding)
@@ -60,7 +64,16 @@ def check_run_dir(run_dir: Path) -> None:
         raise ConfigurationError(f"{run_dir} cannot be written, for {existing} is read-only: set hydra.run.dir")
 
 
-def _check_group(place: str, config: Any) -> None:
+def check_target(place: str, config: Any) -> None:
+    """See that a part of the configuration can be built: its target, and its values.
+
+    Args:
+        place: Where it is.
+        config: What is there.
+
+    Raises:
+        ConfigurationError: If something is wrong, in one line.
+    """
     group = place.partition(".")[0]
     if not isinstance(config, Mapping):
         raise ConfigurationError(f"the configuration has no {place}: choose one with {group}=...")

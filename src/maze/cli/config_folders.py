@@ -39,7 +39,7 @@ def choices(config_dir: Path | None = None) -> dict[str, list[str]]:
 
     Example:
         >>> choices()["runner"]
-        ['parallel', 'ray', 'sequential']
+        ['dev', 'local', 'parallel', 'ray', 'sequential']
     """
     groups: dict[str, set[str]] = {}
     for folder in _all_folders(config_dir):
@@ -54,7 +54,7 @@ def root_configs(config_dir: Path | None = None) -> list[str]:
 
     Example:
         >>> root_configs()
-        ['conf_rollout']
+        ['conf_rollout', 'conf_train']
     """
     return sorted({file.stem for folder in _all_folders(config_dir) for file in folder.glob("*.yaml")})
 

@@ -76,7 +76,10 @@ def _wrong_key(override: Override, command: CommandLine, groups: Mapping[str, Se
     if not keys or key in keys or any(known.startswith(f"{key}.") for known in keys):
         return None
     group = key.partition(".")[0]
-    for choice in groups.get(group, ()):
+    from maze.cli.help_page import default_choices
+
+    default = default_choices().get(group)
+    for choice in sorted(groups.get(group, ()), key=lambda choice: choice != default):
         if key in _keys(command, [*chosen, f"{group}={choice}"]):
             return f"{key} belongs to {group}={choice}: add that, or leave {key} out"
     near = _nearest(key, keys if "." in key else [*keys, *groups])

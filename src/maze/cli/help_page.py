@@ -48,7 +48,7 @@ def help_page(command: CommandLine) -> str:
     """
     columns = min(max(get_terminal_size().columns, FEWEST_COLUMNS), MOST_COLUMNS)
     groups = choices(command.config_dir)
-    defaults = _defaults()
+    defaults = default_choices()
     chosen = {group: command.value(group) or default for group, default in defaults.items()}
     introduction = (
         "Rolls a policy out in an environment, in many processes or in one. Every episode is reproducible from its "
@@ -82,7 +82,7 @@ def config_keys(file: Path) -> list[ConfigKey]:
     return keys
 
 
-def _defaults() -> dict[str, str]:
+def default_choices() -> dict[str, str]:
     """Groups and what is chosen in them by default; empty for nothing."""
     text = (OWN_FOLDER / f"{ROOT_CONFIG}.yaml").read_text(encoding="utf-8")
     found = re.findall(r"^  - (\w+): (\w+)$", text, re.MULTILINE)

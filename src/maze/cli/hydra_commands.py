@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from rich.text import Text
 
 from maze.cli.command_line import CommandLine, RolloutError, one_line
-from maze.cli.composition import explained, plain
+from maze.cli.composition import Composition, explained, plain
 from maze.cli.config_check import check_rollout, check_run_dir
 from maze.cli.config_folders import OWN_FOLDER
 from maze.cli.input_dir import take_normalization, with_input_dir
@@ -22,6 +22,7 @@ from maze.cli.lasting_console import LastingConsole
 from maze.cli.rollout_command import roll_out
 from maze.cli.saved_config import write_saved_config
 from maze.cli.search_path_plugin import further_folders
+from maze.cli.train_command import train
 from maze.factory import ConfigurationError
 
 FAILED, WRONG_INPUT, FIRST_SIGNAL = 1, 2, 128
@@ -79,6 +80,8 @@ class RolloutJobs:
         )
         try:
             config = plain(composed)
+            if config.get("algorithm") is not None:
+                return train(Composition(config, run_dir, {}), overrides)
             if config.get("input_dir") is not None:
                 config = with_input_dir(config, overrides)
                 write_saved_config(run_dir, config)

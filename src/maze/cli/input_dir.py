@@ -13,10 +13,15 @@ from maze.core.rollout.normalization import NORMALIZATION_FILE
 from maze.core.rollout.trust import TRUSTED, check_trusted, targets_in
 from maze.factory import ConfigurationError
 
+TRAINING_FILE = "training.json"
+"""What only training runs have."""
+
 TAKEN_GROUPS = ("env", "wrappers", "model", "policy")
 
 
-def with_input_dir(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+def with_input_dir(
+    config: Mapping[str, Any], overrides: Sequence[str], groups: Sequence[str] = TAKEN_GROUPS
+) -> dict[str, Any]:
     """Take environment, wrappers, model and policy from the run that `input_dir` names, if it names one.
 
     What was typed wins: a group that was chosen is not taken, and single values go on top of what is taken.
@@ -24,6 +29,7 @@ def with_input_dir(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[
     Args:
         config: The composed configuration.
         overrides: What was typed.
+        groups: What is taken.
 
     Raises:
         ConfigurationError: If the directory keeps no configuration, or one with targets that nobody vouches for.
@@ -33,7 +39,7 @@ def with_input_dir(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[
     earlier = read_saved_config(Path(str(config["input_dir"])), "input_dir")
     typed = [override_key(override) for override in overrides]
     merged = dict(config)
-    for group in TAKEN_GROUPS:
+    for group in groups:
         if group in earlier and group not in typed:
             check_trusted(earlier[group], _vouched_for(config, group))
             paths = [key.split(".")[1:] for key in typed if key.startswith(f"{group}.")]
@@ -44,6 +50,8 @@ def with_input_dir(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[
 def take_normalization(config: Mapping[str, Any], overrides: Sequence[str], run_dir: Path) -> None:
     """Have a run normalise by the statistics of the run that `input_dir` names, if its wrappers are from there too.
 
+    A model has learned with the statistics of its training run, whatever wrappers were typed.
+
     Args:
         config: The configuration of the new run.
         overrides: What was typed.
@@ -52,7 +60,9 @@ def take_normalization(config: Mapping[str, Any], overrides: Sequence[str], run_
     Raises:
         ConfigurationError: If the statistics cannot be copied.
     """
-    if config.get("input_dir") is None or "wrappers" in map(override_key, overrides):
+    if config.get("input_dir") is None:
+        return
+    if "wrappers" in map(override_key, overrides) and not Path(str(config["input_dir"]), TRAINING_FILE).is_file():
         return
     file = Path(str(config["input_dir"]), NORMALIZATION_FILE)
     try:

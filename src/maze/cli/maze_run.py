@@ -85,6 +85,10 @@ def _run(command: CommandLine) -> int:
     from maze.cli.composition import compose_rollout
 
     composition = compose_rollout(command)
+    if composition.config.get("algorithm") is not None:
+        from maze.cli.train_command import train
+
+        return train(composition, command.overrides)
     from maze.cli.config_check import check_rollout, check_run_dir
     from maze.cli.rollout_command import prepared, roll_out
 

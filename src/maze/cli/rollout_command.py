@@ -16,6 +16,7 @@ from rich.text import Text
 from maze.cli.command_line import RolloutError, one_line
 from maze.cli.garbage import begin_collecting
 from maze.cli.lasting_console import LastingConsole
+from maze.cli.policy_model import with_model
 from maze.cli.progress import ConsoleProgress
 from maze.cli.rollout_report import Work, report, shown_path
 from maze.cli.run_log import LOG_FILE, run_log
@@ -51,7 +52,7 @@ def roll_out(runner: RolloutRunner, config: Mapping[str, Any], run_dir: Path, *,
             result = runner.run_with(
                 env=config["env"],
                 wrappers=config.get("wrappers"),
-                agent=config["policy"],
+                agent=with_model(config)["policy"],
                 seeding=config.get("seeding"),
                 run_dir=run_dir,
                 resume=resume,
@@ -96,6 +97,6 @@ def prepared(run_dir: Path, hydra_files: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except ConfigurationError:
-        if is_new and not (run_dir / "run.json").exists():
+        if is_new and not any((run_dir / name).exists() for name in ("run.json", "training.json")):
             rmtree(run_dir, ignore_errors=True)
         raise

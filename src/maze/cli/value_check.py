@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from maze.factory import ConfigurationError
+from maze.factory import RESERVED, ConfigurationError
 
 PLAIN_TYPES: dict[Any, Any] = {
     bool: bool,
@@ -58,7 +58,7 @@ def check_values(place: str, config: Mapping[str, Any], target: Callable[..., An
     """
     arguments, takes_others = _arguments(target)
     for name, value in config.items():
-        if name == "_target_":
+        if name in RESERVED:
             continue
         if name not in arguments:
             if not takes_others:

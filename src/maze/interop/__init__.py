@@ -1,1 +1,1 @@
-"""Environments of other libraries, adapted."""
+"""Environments and data of other libraries."""

@@ -67,7 +67,7 @@ class Recording:
         n_writers = len({part.rpartition("-")[0] for part in self._tables})
         self._file = lru_cache(_OPEN_FILES)(self._trajectory_file)
         self._block = lru_cache(min(max(n_writers + 2, _FEWEST_BLOCKS), _MOST_BLOCKS))(self._decision_block)
-        for name in ("_event_logs", "statistics", "content_hash", "damaged"):
+        for name in ("_event_logs", "statistics", "content_hash", "damaged", "damaged_parts"):
             self.__dict__.pop(name, None)
 
     def __len__(self) -> int:
@@ -176,9 +176,14 @@ class Recording:
         return self._sorted(self._event_logs.tables(event))
 
     @cached_property
+    def damaged_parts(self) -> list[str]:
+        """Which parts of `episodes/` cannot be read, and which episodes that costs; unlike `damaged`, at no cost."""
+        return list(damaged_commits(self.run_dir, self._damaged_commits))
+
+    @cached_property
     def damaged(self) -> list[str]:
         """What is missing or damaged, and which episodes it costs; empty if all is well. All files are read for it."""
-        messages = [*damaged_commits(self.run_dir, self._damaged_commits), *repeated_episodes(self._committed)]
+        messages = [*self.damaged_parts, *repeated_episodes(self._committed)]
         if self.metadata["record_trajectory"]:
             files = {part: self._file(part) for part in self._committed.successful_by_part}
             messages += damaged_trajectories(self._committed, files)

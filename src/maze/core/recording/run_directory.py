@@ -133,3 +133,20 @@ class RunDirectory:
         events = [path for path in logs.iterdir() if path.is_dir()] if logs.is_dir() else []
         data = self.path / "trajectory_data"
         return [self.path / "episodes", *([data] if data.is_dir() else []), *events]
+
+
+def is_being_written(run_dir: Path) -> bool:
+    """Whether a process holds the lock of a run directory."""
+    try:
+        lock = os.open(run_dir / ".lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return False

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from maze.core.env.actor_id import FLAT_ACTOR, ActorID
 from maze.core.env.event import Event, EventRecord
 
+NO_SEED = -1
+"""Stands for the seed of an episode that was recorded elsewhere, and its seed not."""
+
 
 class EpisodeSpec(NamedTuple):
     """Everything that determines an episode, besides environment and policy.

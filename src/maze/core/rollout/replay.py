@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ from maze.core.recording.difference import difference
 from maze.core.recording.episode import Episode
 from maze.core.recording.episode_draft import EpisodeDraft
 from maze.core.recording.recording import Recording
-from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
+from maze.core.recording.segment import NO_SEED, EpisodeEnd, EpisodeSpec, Segment
 from maze.core.recording.space_json import space_to_json
 from maze.core.recording.trajectory_schema import TrajectorySchema
 from maze.core.rollout.episode_loop import LoopSettings, play_by_sending
@@ -132,7 +132,8 @@ def replay_episode(
             environment that computes in single precision that can be a difference in the last digits.
 
     Raises:
-        ValueError: If there is nothing to replay: the episode failed, or its run was recorded without trajectories.
+        ValueError: If there is nothing to replay: the episode failed, or its run was recorded without trajectories, or
+            without seeds.
         DamagedRecordingError: If the recording cannot be read.
 
     Example:
@@ -145,11 +146,40 @@ def replay_episode(
         >>> report.is_same
         True
     """
+    steps = replay_in_steps(episode, env, as_python_integers=as_python_integers)
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            report: ReplayReport = stop.value
+            return report
+        if on_step is not None:
+            on_step(step)
+
+
+def replay_in_steps(
+    episode: Episode, env: StructuredEnv, *, as_python_integers: bool = False
+) -> Generator[int, None, ReplayReport]:
+    """Play a recorded episode again as `replay_episode` does, a decision at a time.
+
+    Yields:
+        -1 after the reset, and the index of each decision when it is carried out.
+
+    Returns:
+        The report.
+
+    Raises:
+        ValueError: As `replay_episode`, at the first step.
+        DamagedRecordingError: Likewise.
+    """
     segments = episode.segments()
-    replay = _Replay(episode, env, on_step or (lambda _: None), as_python_integers)
+    if episode.env_seed == NO_SEED:
+        raise ValueError(f"episode {episode.number} was recorded without its seed: it cannot be played again")
+    replay = _Replay(episode, env, as_python_integers=as_python_integers)
     try:
         for segment in segments:
-            if not replay.carry_out(segment):
+            goes_on = yield from replay.carry_out(segment)
+            if not goes_on:
                 break
     finally:
         replay.loop.close()
@@ -159,11 +189,9 @@ def replay_episode(
 class _Replay:
     """A replay under way: the loop of every rollout, fed with recorded actions."""
 
-    def __init__(
-        self, episode: Episode, env: StructuredEnv, on_step: Callable[[int], None], as_python_integers: bool
-    ) -> None:
+    def __init__(self, episode: Episode, env: StructuredEnv, *, as_python_integers: bool) -> None:
         self._schema: TrajectorySchema = episode.schema
-        self._episode, self._env, self._on_step = episode, _Watched(env), on_step
+        self._episode, self._env = episode, _Watched(env)
         self._as_python_integers = as_python_integers
         limit = episode.length or 0 if episode.truncated_by == "runner" else 0
         spec = EpisodeSpec(episode.number, episode.env_seed, episode.agent_seed)
@@ -177,18 +205,18 @@ class _Replay:
         self._first: int | None = None
         self._what = ""
 
-    def carry_out(self, recorded: EpisodeSegment) -> bool:
+    def carry_out(self, recorded: EpisodeSegment) -> Generator[int, None, bool]:
         """Carry out the actions of a stretch; returns whether the episode goes on."""
         for index, (actor, time, observation, action) in enumerate(_decisions(recorded, self._schema)):
             if self._n == 0:
                 if not self._advance(None):
                     return False
-                self._on_step(IN_RESET)
+                yield IN_RESET
             self._compare_decision(actor, time, observation)
             if not self._advance(self._as_given(action)):
                 return False
             self._compare_outcome(float(recorded.rewards[index]))
-            self._on_step(self._n)
+            yield self._n
             self._n += 1
             if self._end is not None:
                 break

@@ -6,6 +6,7 @@ import atexit
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from multiprocessing.connection import wait
 from time import monotonic
 from types import TracebackType
@@ -236,7 +237,9 @@ class Supervisor:
         waiting = self._ledger.n_waiting
         per_second = worker.n_done / max(monotonic() - worker.ready_at, LOOK_AHEAD)
         wanted = min(n_envs + int(per_second * LOOK_AHEAD), MOST_DISPATCHED) - len(worker.playing)
-        share = max(n_envs - len(worker.playing), waiting // (2 * len(self._workers)), 1)
+        # Where there are fewer episodes than slots, all workers shall have some.
+        slots = min(n_envs - len(worker.playing), ceil(waiting / len(self._workers)))
+        share = max(slots, waiting // (2 * len(self._workers)), 1)
         specs = self._ledger.take(min(wanted, share)) if wanted > 0 else []
         if specs:
             worker.playing.update(spec.number for spec in specs)
