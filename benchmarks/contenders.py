@@ -46,8 +46,51 @@ def bare(work: Work) -> Iterator[Play]:
 
 
 @contextmanager
+def bare_torch(work: Work) -> Iterator[Play]:
+    """The loop that neural policies are compared with: one observation at a time, torch.distributions, nothing kept."""
+    import gymnasium
+    import torch
+
+    torch.set_num_threads(1)
+    env = gymnasium.make(work.env)
+    inputs, outputs = int(env.observation_space.shape[0]), int(env.action_space.n)  # type: ignore[attr-defined, index]
+    network = torch.nn.Sequential(
+        *(torch.nn.Linear(inputs, 64), torch.nn.Tanh(), torch.nn.Linear(64, 64), torch.nn.Tanh()),
+        torch.nn.Linear(64, outputs),
+    )
+
+    def play(n_steps: int) -> Played:
+        began = perf_counter()
+        obs, _ = env.reset()
+        for _ in range(n_steps):
+            with torch.no_grad():
+                logits = network(torch.as_tensor(obs).unsqueeze(0))
+                action = torch.distributions.Categorical(logits=logits).sample().item()
+            obs, r, te, tr, i = env.step(action)  # noqa: RUF059 - the loop as everybody types it
+            if te or tr:
+                obs, _ = env.reset()
+        return Played(n_steps, perf_counter() - began)
+
+    yield play
+    env.close()
+
+
+@contextmanager
 def maze(work: Work) -> Iterator[Play]:
     """Our rollout of random actions, in one process or in several; timed from the runner's making to its result."""
+    with _maze(work, None) as play:
+        yield play
+
+
+@contextmanager
+def maze_torch(work: Work) -> Iterator[Play]:
+    """Likewise, of a network with two layers of 64 units that was not trained, with its actions drawn."""
+    with _maze(work, {"_target_": "maze.train.torch_policy.TorchPolicy"}) as play:
+        yield play
+
+
+@contextmanager
+def _maze(work: Work, agent: dict[str, Any] | None) -> Iterator[Play]:
     from maze.core.rollout.parallel_rollout_runner import ParallelRolloutRunner
     from maze.core.rollout.sequential_rollout_runner import SequentialRolloutRunner
 
@@ -67,7 +110,7 @@ def maze(work: Work) -> Iterator[Play]:
                 if work.n_processes == 1
                 else ParallelRolloutRunner(n_processes=work.n_processes, **settings)
             )
-            result = runner.run_with(work.env, run_dir=run_dir, seeding=SEEDING)
+            result = runner.run_with(work.env, agent=agent, run_dir=run_dir, seeding=SEEDING)
             seconds = perf_counter() - began
             require_complete(result, settings["n_episodes"])
             rmtree(run_dir)
@@ -127,7 +170,14 @@ def steady_contenders() -> Mapping[str, Callable[[Work], AbstractContextManager[
     """Everything that plays runs of two lengths."""
     from peers import PEERS
 
-    return {"bare": bare, "maze": maze, "cutting": cutting, **PEERS}
+    return {
+        "bare": bare,
+        "bare_torch": bare_torch,
+        "maze": maze,
+        "maze_torch": maze_torch,
+        "cutting": cutting,
+        **PEERS,
+    }
 
 
 def steady(play: Play, work: Work) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def all_groups(scale: float, scratch: Path) -> list[Group]:
     """
     return [
         cartpole(scale, scratch),
+        neural(scale, scratch),
         lunar_lander(scale, scratch),
         moving_picture(scale, scratch),
         whole_process(scratch),
@@ -80,6 +81,34 @@ def cartpole(scale: float, scratch: Path) -> Group:
                 "CartPole, sequential, unrecorded",
                 at_least=0.90,
             ),
+        ),
+    )
+
+
+def neural(scale: float, scratch: Path) -> Group:
+    """A small network that decides for the cheapest environment: what batching over slots gains."""
+
+    def measure(name: str, contender: str, length: int, n_processes: int = 1) -> Measurement:
+        work = steady_work(contender, CARTPOLE, length, scale, folder=scratch, n_processes=n_processes)
+        return Measurement(name, work, requires="torch")
+
+    bare, one, two = "torch loop, CartPole", "torch policy, sequential", "torch policy, two processes"
+    title = "CartPole-v1, 2×64 MLP in torch, sampled, recorded"
+    return Group(
+        (
+            measure(bare, "bare_torch", 40_000),
+            measure(one, "maze_torch", 300_000),
+            measure(two, "maze_torch", 600_000, 2),
+        ),
+        (
+            Row(
+                "torch-sequential",
+                f"{title}: sequential / torch loop, one observation at a time",
+                one,
+                bare,
+                at_least=7,
+            ),
+            Row("torch-parallel", f"{title}: two processes / the same loop", two, bare, at_least=14),
         ),
     )
 

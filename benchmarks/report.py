@@ -10,10 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-LEFT_OUT = (
-    "The row of the torch policy is left out: there are no neural policies yet.",
-    "RLlib is not among the peers: it pins a gymnasium version of its own, and cannot be installed beside.",
-)
+LEFT_OUT = ("RLlib is not among the peers: it pins a gymnasium version of its own, and cannot be installed beside.",)
 HEADINGS = ("what", "median", "min – max", "target", "", "measured")
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-
 RESERVED = ("_target_", "_recursive_")
 """Keys of a config that are no arguments."""
 

@@ -19,6 +19,7 @@ PAGES = [
     "docs/structured_environments.md",
     "docs/wrappers.md",
     "docs/cutting_2d.md",
+    "docs/training.md",
 ]
 RUNNABLE = re.compile(r"(maze-run|pytest|python) ")
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "80"}

@@ -12,6 +12,8 @@ from typing import Any
 import maze
 from maze.viewer.divergence import first_divergence
 
+pytestmark = pytest.mark.slow  # real browsers take a minute
+
 MINUS = "\N{MINUS SIGN}"
 Copied = Callable[[str], Path]
 View = Callable[..., str]

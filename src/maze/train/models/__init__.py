@@ -1,0 +1,1 @@
+"""Neural networks that decide, built from the spaces of an environment."""

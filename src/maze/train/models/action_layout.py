@@ -1,0 +1,325 @@
+"""How a network's outputs become actions: which of them say what about which part of an action."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from maze.core.env.action_masks import ActionMask
+from maze.factory import ConfigurationError
+
+Path: TypeAlias = tuple[str | int, ...]
+
+LEAST_LOG_STD, GREATEST_LOG_STD = -5.0, 2.0
+"""Of Gaussian actions before they are squashed."""
+
+LARGEST_TANH = 1.0 - 1e-6
+"""So that what a squashed action was before stays finite in single precision."""
+
+
+@dataclass(frozen=True)
+class ActionPart(ABC):
+    """A part of an action that is chosen by itself, given all parameters: their probabilities multiply.
+
+    A batch of actions is an array of numbers, `columns`, in which each part has its own.
+    """
+
+    path: Path
+    """The keys that lead to it within the action."""
+
+    name: str
+    """The keys joined by dots; empty for the whole of an action that is no Dict or Tuple."""
+
+    first_parameter: int
+    n_parameters: int
+    first_column: int
+    n_columns: int
+
+    @property
+    def parameters(self) -> slice:
+        """Its outputs of the network."""
+        return slice(self.first_parameter, self.first_parameter + self.n_parameters)
+
+    @property
+    def columns(self) -> slice:
+        """Its columns in a batch of actions."""
+        return slice(self.first_column, self.first_column + self.n_columns)
+
+    @property
+    @abstractmethod
+    def n_uniforms(self) -> int:
+        """Random numbers that it takes to choose it."""
+
+    @abstractmethod
+    def choose(self, parameters: np.ndarray, uniforms: np.ndarray | None) -> np.ndarray:
+        """Choose for a batch.
+
+        Args:
+            parameters: (n, n_parameters), float32.
+            uniforms: (n, n_uniforms) within (0, 1]; None: choose what is most likely.
+
+        Returns:
+            (n, n_columns).
+        """
+
+
+@dataclass(frozen=True)
+class CategoricalPart(ActionPart):
+    """One of several values; the parameters are their logits."""
+
+    @property
+    def n_uniforms(self) -> int:
+        """One."""
+        return 1
+
+    def choose(self, parameters: np.ndarray, uniforms: np.ndarray | None) -> np.ndarray:
+        """Invert the cumulative distribution; what is masked has no share of it."""
+        if uniforms is None:
+            most_likely: np.ndarray = parameters.argmax(1)[:, None]
+            return most_likely
+        shares = np.exp(parameters - parameters.max(1, keepdims=True)).cumsum(1)
+        # The first value whose share, added up, reaches the number: it has one itself, for the number is not 0.
+        chosen: np.ndarray = (shares < uniforms * shares[:, -1:]).sum(1, keepdims=True)
+        return chosen
+
+
+@dataclass(frozen=True)
+class BinaryPart(ActionPart):
+    """Bits, each by itself; the parameters are the logits of 1."""
+
+    @property
+    def n_uniforms(self) -> int:
+        """One for each bit."""
+        return self.n_columns
+
+    def choose(self, parameters: np.ndarray, uniforms: np.ndarray | None) -> np.ndarray:
+        """Set a bit with the probability sigmoid(logit)."""
+        if uniforms is None:
+            return parameters > 0
+        with np.errstate(over="ignore"):  # exp(-logit) of a bit that must not be set is infinite, as it shall be
+            return uniforms <= 1 / (1 + np.exp(-parameters.astype(np.float64)))
+
+
+@dataclass(frozen=True)
+class GaussianPart(ActionPart):
+    """Real numbers; the parameters are means and logarithms of standard deviations, before squashing.
+
+    Bounded ones are low + (high - low) (tanh(x) + 1) / 2 with a Gaussian x, as in soft actor-critic
+    (https://arxiv.org/abs/1801.01290, appendix C); unbounded ones are x.
+    """
+
+    low: np.ndarray
+    """(n_columns,), float32."""
+
+    high: np.ndarray
+    is_squashed: bool
+
+    @property
+    def n_uniforms(self) -> int:
+        """Two for each number."""
+        return 2 * self.n_columns
+
+    def choose(self, parameters: np.ndarray, uniforms: np.ndarray | None) -> np.ndarray:
+        """Draw normal numbers by the transform of Box and Muller, or take the means."""
+        n = self.n_columns
+        values = parameters[:, :n].astype(np.float64)
+        if uniforms is not None:
+            log_std = parameters[:, n:].clip(LEAST_LOG_STD, GREATEST_LOG_STD)
+            normal = np.sqrt(-2 * np.log(uniforms[:, :n])) * np.cos(2 * np.pi * uniforms[:, n:])
+            values += np.exp(log_std) * normal
+        if not self.is_squashed:
+            return values
+        share = (np.tanh(values).clip(-LARGEST_TANH, LARGEST_TANH) + 1) / 2
+        squashed: np.ndarray = (self.low + share * (self.high - self.low)).clip(self.low, self.high)
+        return squashed
+
+
+class ActionLayout:
+    """What the outputs of a network, its parameters, say about an action.
+
+    Args:
+        space: Of the actions: Discrete, MultiDiscrete, MultiBinary, Box of floats, and Dicts and Tuples of these.
+
+    Raises:
+        ConfigurationError: If it has parts that no network can choose.
+
+    Example:
+        >>> layout = ActionLayout(spaces.Dict({"which": spaces.Discrete(3), "turn": spaces.MultiBinary(2)}))
+        >>> layout.n_parameters, layout.n_columns
+        (5, 3)
+        >>> layout.actions(np.array([[1.0, 0.0, 2.0]]))
+        [{'turn': array([1, 0], dtype=int8), 'which': np.int64(2)}]
+    """
+
+    def __init__(self, space: gymnasium.Space[Any]) -> None:
+        """Find the parts."""
+        self.space = space
+        self._leaves = list(_leaves(space, ()))
+        self.parts: list[ActionPart] = []
+        self._columns: list[slice] = []
+        self.n_parameters = self.n_columns = 0
+        for path, leaf in self._leaves:
+            first = self.n_columns
+            for part in self._parts_of(path, leaf):
+                self.parts.append(part)
+                self.n_parameters += part.n_parameters
+                self.n_columns += part.n_columns
+            self._columns.append(slice(first, self.n_columns))
+        self.n_uniforms = sum(part.n_uniforms for part in self.parts)
+        self._only = self.parts[0] if len(self.parts) == 1 else None
+
+    def choose(self, parameters: np.ndarray, uniforms: np.ndarray | None) -> np.ndarray:
+        """Choose a batch of actions.
+
+        Args:
+            parameters: (n, n_parameters), float32; those of what is not legal are very small.
+            uniforms: (n, n_uniforms) within (0, 1]; None: choose what is most likely.
+
+        Returns:
+            (n, n_columns), float64 or whole numbers.
+        """
+        if self._only is not None:
+            return self._only.choose(parameters, uniforms)
+        columns = np.empty((len(parameters), self.n_columns))
+        first = 0
+        for part in self.parts:
+            end = first + part.n_uniforms
+            columns[:, part.columns] = part.choose(
+                parameters[:, part.parameters], None if uniforms is None else uniforms[:, first:end]
+            )
+            first = end
+        return columns
+
+    def actions(self, columns: np.ndarray) -> list[Any]:
+        """The actions of a batch as the environment takes them.
+
+        Args:
+            columns: (n, n_columns).
+        """
+        per_leaf = [
+            _values(leaf, columns[:, its_columns])
+            for (_, leaf), its_columns in zip(self._leaves, self._columns, strict=True)
+        ]
+        if not isinstance(self.space, spaces.Dict | spaces.Tuple):
+            return per_leaf[0]
+        return [_nest(self.space, iter(values)) for values in zip(*per_leaf, strict=True)]
+
+    def columns(self, actions: Sequence[Any]) -> np.ndarray:
+        """A batch of actions as numbers, (n, n_columns), float32."""
+        return self.of_column(_stacked(self.space, actions))
+
+    def of_column(self, column: Any) -> np.ndarray:
+        """Actions that are stacked already, as a recording gives them, as numbers; (n, n_columns), float32."""
+        arrays = []
+        for path, leaf in self._leaves:
+            values = column
+            for key in path:
+                values = values[key]
+            array = np.asarray(values)
+            start = 0 if isinstance(leaf, spaces.MultiBinary) else getattr(leaf, "start", 0)
+            arrays.append((array - start).reshape(len(array), -1).astype(np.float32))
+        return np.concatenate(arrays, axis=1)
+
+    def parts_at(self, path: Path) -> list[ActionPart]:
+        """The parts of the action that a path leads to."""
+        return [part for part in self.parts if part.path == path]
+
+    def _parts_of(self, path: Path, leaf: gymnasium.Space[Any]) -> Iterator[ActionPart]:
+        name = ".".join(map(str, path))
+        if isinstance(leaf, spaces.Discrete):
+            yield CategoricalPart(path, name, self.n_parameters, int(leaf.n), self.n_columns, 1)
+        elif isinstance(leaf, spaces.MultiDiscrete):
+            parameter = self.n_parameters
+            for index, n in enumerate(leaf.nvec.ravel().tolist()):
+                yield CategoricalPart(path, f"{name}[{index}]", parameter, n, self.n_columns, 1)
+                parameter += n
+        elif isinstance(leaf, spaces.MultiBinary):
+            n = int(np.prod(leaf.shape))
+            yield BinaryPart(path, name, self.n_parameters, n, self.n_columns, n)
+        elif isinstance(leaf, spaces.Box):
+            yield self._gaussian(path, name, leaf)
+
+    def _gaussian(self, path: Path, name: str, leaf: spaces.Box[Any]) -> GaussianPart:
+        n = int(np.prod(leaf.shape))
+        is_bounded = leaf.bounded_below.ravel() & leaf.bounded_above.ravel()
+        if is_bounded.any() and not is_bounded.all():
+            raise ConfigurationError(
+                f"{_what(name)} is {leaf}, of which some numbers are bounded and some are not: rescale it with a "
+                "wrapper such as gymnasium.wrappers.RescaleAction"
+            )
+        low, high = (bound.ravel().astype(np.float32) for bound in (leaf.low, leaf.high))
+        return GaussianPart(path, name, self.n_parameters, 2 * n, self.n_columns, n, low, high, bool(is_bounded.all()))
+
+
+def mask_positions(layout: ActionLayout, masks: Sequence[ActionMask]) -> Mapping[Any, list[ActionPart]]:
+    """Which parts of an action each mask is about, by the mask's observation key.
+
+    Raises:
+        ConfigurationError: If two masks are in one observation.
+    """
+    found: dict[Any, list[ActionPart]] = {}
+    for mask in masks:
+        path = () if mask.action_key is None else (mask.action_key,)
+        if mask.observation_key in found:
+            raise ConfigurationError(f"the observation {mask.observation_key!r} masks two actions: add another one")
+        found[mask.observation_key] = layout.parts_at(path)
+    return found
+
+
+def _leaves(space: gymnasium.Space[Any], path: Path) -> Iterator[tuple[Path, gymnasium.Space[Any]]]:
+    if isinstance(space, spaces.Dict):
+        for key, child in space.spaces.items():
+            yield from _leaves(child, (*path, key))
+    elif isinstance(space, spaces.Tuple):
+        for index, child in enumerate(space.spaces):
+            yield from _leaves(child, (*path, index))
+    elif isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary) or (
+        isinstance(space, spaces.Box) and np.dtype(space.dtype).kind == "f"
+    ):
+        yield path, space
+    else:
+        raise ConfigurationError(
+            f"{_what('.'.join(map(str, path)))} is {space}, which no network chooses: make it Discrete, MultiDiscrete, "
+            "MultiBinary or a Box of floats with a wrapper"
+        )
+
+
+def _what(name: str) -> str:
+    return f"the action {name!r}" if name else "the action"
+
+
+def _values(leaf: gymnasium.Space[Any], columns: np.ndarray) -> list[Any]:
+    """Values of one leaf, in its dtype; those of several elements are rows of one array."""
+    dtype = np.dtype(leaf.dtype)
+    if isinstance(leaf, spaces.Discrete):
+        values = columns[:, 0].astype(dtype)
+        return list(values if not leaf.start else values + dtype.type(leaf.start))
+    values = columns.reshape(len(columns), *(leaf.shape or ())).astype(dtype)
+    if isinstance(leaf, spaces.MultiDiscrete) and leaf.start.any():
+        values += leaf.start.astype(dtype)
+    if isinstance(leaf, spaces.Box):
+        # In the dtype the rounded value may be outside.
+        values = values.clip(leaf.low, leaf.high)
+    return list(values) if values.ndim > 1 else [np.asarray(value) for value in values]
+
+
+def _stacked(space: gymnasium.Space[Any], actions: Sequence[Any]) -> Any:
+    if isinstance(space, spaces.Dict):
+        return {key: _stacked(child, [action[key] for action in actions]) for key, child in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(_stacked(child, [action[index] for action in actions]) for index, child in enumerate(space.spaces))
+    return np.array(actions)
+
+
+def _nest(space: gymnasium.Space[Any], values: Iterator[Any]) -> Any:
+    if isinstance(space, spaces.Dict):
+        return {key: _nest(child, values) for key, child in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(_nest(child, values) for child in space.spaces)
+    return next(values)
