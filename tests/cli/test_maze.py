@@ -126,13 +126,22 @@ def test_that_a_reader_may_go(here: Path) -> None:
     assert finished.stderr == ""
 
 
+# Whatever started the tests may ignore interrupts, and what it starts inherits that.
+LISTENING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from maze.cli.maze import main
+sys.exit(main())
+"""
+
+
 def test_that_an_interrupt_ends_it_silently(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(
         "import time, gymnasium\ndef make():\n    print('ready', flush=True)\n    time.sleep(60)\n"
     )
     cart_pole(tmp_path, n_episodes=1)
     process = subprocess.Popen(
-        [sys.executable, "-m", "maze.cli.maze", "replay", "run", "--env", "slow:make"],
+        [sys.executable, "-c", LISTENING, "replay", "run", "--env", "slow:make"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None

@@ -21,7 +21,7 @@ EXAMPLES = (
 )
 OPTIONS = (
     ("-m, --multirun", "run every combination of the values that commas separate"),
-    ("-cn, --config-name NAME", f"the root configuration; {ROOT_CONFIG} unless given"),
+    ("-cn, --config-name NAME", f"the root configuration; {ROOT_CONFIG} unless given, conf_train to train a policy"),
     ("-cd, --config-dir FOLDER", "a folder with configuration of your own, such as policy/mine.yaml"),
     ("-c, --cfg job", "print the configuration instead of running it"),
     ("-sc install=bash", 'print a completion script for a shell: eval "$(maze-run -sc install=bash)"'),
@@ -48,7 +48,8 @@ def help_page(command: CommandLine) -> str:
     """
     columns = min(max(get_terminal_size().columns, FEWEST_COLUMNS), MOST_COLUMNS)
     groups = choices(command.config_dir)
-    defaults = default_choices()
+    root = root_config(command.config_name)
+    defaults = default_choices(root)
     chosen = {group: command.value(group) or default for group, default in defaults.items()}
     introduction = (
         "Rolls a policy out in an environment, in many processes or in one. Every episode is reproducible from its "
@@ -60,7 +61,7 @@ def help_page(command: CommandLine) -> str:
         ["groups and their choices (* unless another one is chosen)", *_group_lines(groups, defaults, columns)],
         ["examples", *_example_lines(columns)],
         ["options", *_rows(OPTIONS, columns)],
-        ["keys and their values", *_key_lines(chosen, command.config_dir, columns)],
+        ["keys and their values", *_key_lines(chosen, command.config_dir, root, columns)],
     ]
     return "\n\n".join("\n".join(section) for section in sections)
 
@@ -82,9 +83,24 @@ def config_keys(file: Path) -> list[ConfigKey]:
     return keys
 
 
-def default_choices() -> dict[str, str]:
-    """Groups and what is chosen in them by default; empty for nothing."""
-    text = (OWN_FOLDER / f"{ROOT_CONFIG}.yaml").read_text(encoding="utf-8")
+def root_config(name: str = ROOT_CONFIG) -> Path:
+    """File of one of our root configurations; of the user's own, the default one stands for it.
+
+    Example:
+        >>> root_config("conf_train").name
+        'conf_train.yaml'
+    """
+    file = OWN_FOLDER / f"{name}.yaml"
+    return file if file.is_file() else OWN_FOLDER / f"{ROOT_CONFIG}.yaml"
+
+
+def default_choices(root: Path | None = None) -> dict[str, str]:
+    """Groups and what is chosen in them by default; empty for nothing.
+
+    Args:
+        root: The root configuration; None: that of rollouts.
+    """
+    text = (root or root_config()).read_text(encoding="utf-8")
     found = re.findall(r"^  - (\w+): (\w+)$", text, re.MULTILINE)
     return {group: "" if choice == "null" else choice for group, choice in found}
 
@@ -97,14 +113,14 @@ def _group_lines(groups: Mapping[str, list[str]], defaults: Mapping[str, str], c
     return _rows(rows, columns)
 
 
-def _key_lines(chosen: Mapping[str, str], config_dir: Path | None, columns: int) -> Iterator[str]:
+def _key_lines(chosen: Mapping[str, str], config_dir: Path | None, root: Path, columns: int) -> Iterator[str]:
     folders = [OWN_FOLDER, *installed_folders(), *([] if config_dir is None else [config_dir])]
     rows = []
     for group, choice in chosen.items():
         file = next((f for folder in folders if (f := folder / group / f"{choice}.yaml").is_file()), None)
         keys = [] if file is None else config_keys(file)
         rows += [(f"{group}.{key.name}={key.value}", key.comment) for key in keys]
-    rows += [(f"{key.name}={key.value}", key.comment) for key in config_keys(OWN_FOLDER / f"{ROOT_CONFIG}.yaml")]
+    rows += [(f"{key.name}={key.value}", key.comment) for key in config_keys(root)]
     return _rows(rows, columns)
 
 
