@@ -22,7 +22,9 @@ def test_that_numbers_come_back_bit_for_bit(tmp_path: Path) -> None:
     recording = recorded(tmp_path, spaces.Box(-np.inf, np.inf, (2, 2), np.float32), spaces.Box(-1, 1, (2,), np.float64))
     assert export_csv(recording, tmp_path / "out", [0, 2]) == "10 rows of 2 episodes"
     names = [f"observation.{row}.{column}" for row in range(2) for column in range(2)]
-    steps = pd.read_csv(tmp_path / "out" / "steps.csv", dtype=dict.fromkeys(names, np.float32))
+    steps = pd.read_csv(
+        tmp_path / "out" / "steps.csv", dtype=dict.fromkeys(names, np.float32), float_precision="round_trip"
+    )
     for number in (0, 2):
         rows, episode = steps[steps.episode == number], recording[number]
         observed = rows[names].to_numpy(np.float32).reshape(-1, 2, 2)
