@@ -13,7 +13,16 @@ RESERVED = ("_target_", "_recursive_")
 
 
 class ConfigurationError(ValueError):
-    """What the user asked for cannot be done; the message is one line that says what to change."""
+    r"""What the user asked for cannot be done; the message is one line that says what to change.
+
+    Example:
+        >>> str(ConfigurationError("Box([0.\n 1.], 2.0) is no Dict: leave the wrapper out"))
+        'Box([0. 1.], 2.0) is no Dict: leave the wrapper out'
+    """
+
+    def __init__(self, message: str) -> None:
+        """Make one line of it, for spaces write themselves in several."""
+        super().__init__(" ".join(message.split()))
 
 
 def build(config: Mapping[str, Any], *, allowed: Sequence[str] | None = None, **supplied: Any) -> Any:

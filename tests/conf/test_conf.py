@@ -24,6 +24,7 @@ ALL_RUNNERS = (
     "max_episode_steps",
     "record_trajectory",
     "record_event_logs",
+    "record_policy_outputs",
     "deterministic",
     "episodes",
     "fresh_env",
@@ -74,6 +75,7 @@ def test_runner_has_the_documented_defaults(name: str, own: dict[str, object]) -
         "max_episode_steps": 200,
         "record_trajectory": True,
         "record_event_logs": True,
+        "record_policy_outputs": False,
         "episodes": None,
         **own,
     }

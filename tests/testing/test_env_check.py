@@ -539,6 +539,21 @@ class DoneAsText(MarketEnv):
         return "no"
 
 
+class DepartedAsList(MarketEnv):
+    def departed_actors(self) -> Any:
+        return [ActorID("offer", 0)]
+
+
+class DepartedNobody(MarketEnv):
+    def departed_actors(self) -> Any:
+        return {ActorID("seller", 0): "terminated"}
+
+
+class DepartedSomehow(MarketEnv):
+    def departed_actors(self) -> Any:
+        return {ActorID("offer", 0): True}
+
+
 @dataclass
 class Changeable(Event):
     price: float = 0.0
@@ -601,6 +616,9 @@ def emitting(event: Any) -> type[MarketEnv]:
         (SharesAsList, r"actor_rewards\(\) gives a list"),
         (SharesAsText, r"actor_rewards\(\)\[\('offer', 0\)\] is 'much'"),
         (DoneAsText, r"is_actor_done\(\) gives 'no'"),
+        (DepartedAsList, r"departed_actors\(\) gives a list .*: return a dict by actor id"),
+        (DepartedNobody, r"a key of departed_actors\(\) has the step key 'seller'"),
+        (DepartedSomehow, r"departed_actors\(\)\[\('offer', 0\)\] is True .*: say 'terminated' or 'truncated'"),
         (emitting("sold"), r"emit was given a str \(in step 0 .*: derive it from"),
         (emitting(Changeable()), r"Changeable is no frozen dataclass .*: write @dataclass\(frozen=True\)"),
         (emitting(Undecorated()), r"Undecorated is no frozen dataclass"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 from tests.testing.walk_env import MarketEnv, WalkEnv
 
 from maze.core.agent.policy import StructuredPolicy
@@ -73,6 +74,59 @@ def test_accepts_a_policy_that_looks_at_its_environment() -> None:
     from maze.core.agent.lunar_lander_heuristics import LunarLanderHeuristics
 
     check_policy(LunarLanderHeuristics, "LunarLander-v3", n_steps=20)
+
+
+class Telling(Drifting):
+    """Tells what it remembers of its latest decision."""
+
+    n_envs = 3
+
+    def output_space(self, step_key: Any) -> spaces.Dict:
+        return spaces.Dict(sum=spaces.Box(-np.inf, np.inf, (), np.float64))
+
+    def outputs(self, observation: Any, actor_id: ActorID, slot: int = 0) -> dict[str, Any]:
+        return {"sum": self.sums[slot]}
+
+
+class TellingAtRandom(Telling):
+    def outputs(self, observation: Any, actor_id: ActorID, slot: int = 0) -> dict[str, Any]:
+        return {"sum": self.generators[slot].random()}
+
+
+class TellingTooMuch(Telling):
+    def outputs(self, observation: Any, actor_id: ActorID, slot: int = 0) -> dict[str, Any]:
+        return {"sum": self.sums[slot], "more": 1}
+
+
+class TellingInOneArray(Telling):
+    def outputs(self, observation: Any, actor_id: ActorID, slot: int = 0) -> dict[str, Any]:
+        if not hasattr(self, "array"):
+            self.array = np.zeros(())
+        self.array[...] = self.sums[slot]
+        return {"sum": self.array}
+
+
+class TellingInDisorder(Telling):
+    def outputs_batch(self, observations: Any, actor_ids: Any, slots: Any) -> list[Any]:
+        return super().outputs_batch(observations, actor_ids, slots[::-1])
+
+
+def test_accepts_a_policy_that_tells_what_led_to_its_decisions() -> None:
+    check_policy(Telling, "CartPole-v1", n_steps=20)
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (TellingAtRandom, r"decides otherwise when it is asked for its outputs .* let outputs\(\) draw nothing"),
+        (TellingTooMuch, r"what outputs\(\) gives .*more"),
+        (TellingInOneArray, r"outputs\(\) wrote into what it gave before .* give new arrays"),
+        (TellingInDisorder, "outputs_batch tells otherwise in a batch than alone .* in the order given"),
+    ],
+)
+def test_refuses_outputs_that_break_the_rules(policy: Any, message: str) -> None:
+    with pytest.raises(ConformanceError, match=message):
+        check_policy(policy, "CartPole-v1", n_steps=20)
 
 
 def test_what_is_no_policy_is_a_mistake_of_the_test() -> None:

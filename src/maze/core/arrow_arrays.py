@@ -48,7 +48,7 @@ def string_array(values: Sequence[str | None]) -> pa.Array:
     """
     encoded = [b"" if value is None else value.encode() for value in values]
     offsets = np.zeros(len(values) + 1, np.int32)
-    np.cumsum([len(each) for each in encoded], out=offsets[1:])
+    offsets[1:] = np.cumsum(np.fromiter(map(len, encoded), np.int32, len(encoded)))
     bitmap = None
     if None in values:
         bitmap = pa.py_buffer(np.packbits([value is not None for value in values], bitorder="little"))
@@ -82,7 +82,21 @@ def numpy_array(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
         return np.empty(0, column.type.to_pandas_dtype())
     if pa.types.is_boolean(column.type):
         return np.unpackbits(np.frombuffer(data, np.uint8), count=stop, bitorder="little")[start:].view(np.bool_)
-    return np.frombuffer(data, column.type.to_pandas_dtype())[start:stop]
+    return np.frombuffer(data, column.type.to_pandas_dtype(), count=stop)[start:]
+
+
+def float_array(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Numbers or bools of an Arrow array or column as float64 of shape (n,), NaN where they are null.
+
+    Example:
+        >>> float_array(optional_number_array([3, None], np.int64)).tolist()
+        [3.0, nan]
+    """
+    if pa.types.is_null(column.type):
+        return np.full(len(column), np.nan)
+    if column.null_count:
+        return np.where(validity(column), numpy_array(column), np.nan)
+    return numpy_array(column).astype(np.float64, copy=False)
 
 
 def validity(column: pa.Array | pa.ChunkedArray) -> np.ndarray:

@@ -162,6 +162,15 @@ class CheckedEpisodes:
         """See who is done, and whose the rewards are."""
         if not isinstance(self.env.is_actor_done(), bool | np.bool_):
             raise ConformanceError(f"is_actor_done() gives {self.env.is_actor_done()!r} ({where}): return a bool")
+        departed = self.env.departed_actors()
+        if not isinstance(departed, Mapping):
+            raise ConformanceError(f"departed_actors() gives {_kind(departed)} ({where}): return a dict by actor id")
+        for actor, how in departed.items():
+            _actor_id(actor, "a key of departed_actors()", self._spaces[0], where)
+            if how not in ("terminated", "truncated"):
+                raise ConformanceError(
+                    f"departed_actors()[{tuple(actor)}] is {how!r} ({where}): say 'terminated' or 'truncated'"
+                )
         shares = self.env.actor_rewards()
         if shares is not None and not isinstance(shares, Mapping):
             raise ConformanceError(f"actor_rewards() gives {_kind(shares)} ({where}): return a dict by actor id")

@@ -71,13 +71,14 @@ class _Check:
 
     def __init__(self, env: EnvRecipe, pickled_policy: bytes, n_steps: int, seed: int) -> None:
         self._env, self._pickled_policy, self._n_steps, self._seed = env, pickled_policy, n_steps, seed
+        self._asks_outputs = False
 
     def run(self) -> None:
         with self._prepared([0]) as (policy, decisions):
             check_signature(policy.reset, "reset(seed, slot)", 0, 0)
             check_signature(policy.act, "act(observation, actor_id, slot)", None, None, 0)
             n_slots = min(max(FEWEST_SLOTS, policy.n_envs), MOST_SLOTS)
-            alone = [_play_alone(decisions[0], self._seed + number, self._n_steps) for number in range(n_slots)]
+            alone = self._play_alone_in_turn(decisions[0], n_slots)
             again = _play_alone(decisions[0], self._seed, self._n_steps)
         self._compare(
             {0: alone[0]},
@@ -102,6 +103,17 @@ class _Check:
             "a slot's decisions depend on what the other slots do",
             "keep random and recurrent state by slot",
         )
+        self._asks_outputs = decisions[0].has_outputs
+        if self._asks_outputs:
+            with self._prepared([0]) as (_, decisions):
+                asked = self._play_alone_in_turn(decisions[0], n_slots)
+            self._compare(
+                dict(zip(slots, alone, strict=True)),
+                dict(zip(slots, asked, strict=True)),
+                "a policy decides otherwise when it is asked for its outputs",
+                "let outputs() draw nothing and remember nothing",
+            )
+            alone = asked
         with self._prepared(slots) as (policy, decisions):
             in_batches = self._play_in_batches(policy, decisions)
         self._compare(
@@ -123,7 +135,11 @@ class _Check:
             policy = recipe(envs[0])
             for slot in slots:
                 policy.attach(envs[slot], slot)
-            yield policy, [CheckedDecisions(policy, envs[slot], slot) for slot in slots]
+            asks = self._asks_outputs
+            yield policy, [CheckedDecisions(policy, envs[slot], slot, asks_outputs=asks) for slot in slots]
+
+    def _play_alone_in_turn(self, decisions: CheckedDecisions, n: int) -> list[list[Moment]]:
+        return [_play_alone(decisions, self._seed + number, self._n_steps) for number in range(n)]
 
     def _play_in_turns(self, decisions: Sequence[CheckedDecisions]) -> dict[int, list[Moment]]:
         for slot, each in enumerate(decisions):
@@ -154,8 +170,13 @@ class _Check:
                     f"act_batch gave {len(actions)} actions as a {type(actions).__name__} for {len(slots)} slots: "
                     "return a list with one for each"
                 )
-            for each, action, frozen in zip(waiting, actions, before, strict=True):
-                each.take(action, frozen, "act_batch")
+            told: Any = [None] * len(slots)
+            if self._asks_outputs:
+                told = policy.outputs_batch(
+                    [each.observation for each in waiting], [each.actor for each in waiting], slots
+                )
+            for each, action, frozen, outputs in zip(waiting, actions, before, told, strict=True):
+                each.take(action, frozen, "act_batch", outputs)
         return {slot: each.moments for slot, each in enumerate(decisions)}
 
     def _compare(
@@ -167,6 +188,8 @@ class _Check:
                 continue
             if difference.startswith("the action"):
                 raise ConformanceError(f"{what} ({difference}): {advice}")
+            if difference.startswith("the answer of outputs"):
+                raise ConformanceError(f"outputs_batch tells otherwise in a batch than alone ({difference}): {advice}")
             raise ConformanceError(
                 f"the environment gives another episode for the same actions ({difference}): "
                 "see that it passes check_env before its policies are checked"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from maze.core.env.event import MetricValue
 from maze.core.recording.committed_episodes import CommittedEpisodes
-from maze.core.recording.episode_row import EPISODES_SCHEMA, EpisodeRow, episode_rows_to_table, scalar_figures
+from maze.core.recording.episode_row import EPISODES_SCHEMA, EpisodeRow, EpisodeRows, scalar_figures
 
 ROWS = [
     EpisodeRow(
@@ -32,7 +34,7 @@ ROWS = [
 
 
 def test_rows_survive_the_table() -> None:
-    table = episode_rows_to_table(ROWS, "part-a")
+    table = EpisodeRows(ROWS).to_table("part-a")
     assert table.schema.equals(EPISODES_SCHEMA)
     episodes = CommittedEpisodes({"part-a": table})
     assert [episodes.entry(0), episodes.entry(1)] == [(ROWS[1], "part-a"), (ROWS[0], "part-a")]
@@ -50,3 +52,9 @@ def test_scalars_of_an_info_are_figures_and_the_rest_is_not() -> None:
 def test_success_is_no_figure_but_an_outcome() -> None:
     assert scalar_figures({"is_success": np.bool_(False), "x": 1}) == ({"x": 1.0}, False)
     assert scalar_figures({"success": 1.0}) == ({}, True)
+
+
+def test_the_scalars_of_agents_have_their_names() -> None:
+    fox = {"eaten": np.int64(3), "where": {"x": 0.5}, "mask": np.ones(2)}
+    infos: dict[Any, Any] = {"fox_0": fox, "hen": {}, 7: {"success": True}}
+    assert scalar_figures(infos) == ({"fox_0.eaten": 3.0, "fox_0.where.x": 0.5, "7.success": 1.0}, None)

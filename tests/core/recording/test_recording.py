@@ -36,6 +36,7 @@ from maze.core.env.event import EpisodeEnded
 from maze.core.env.structured_env import StructuredEnv
 from maze.core.recording.episode import Episode
 from maze.core.recording.episode_row import EpisodeRow
+from maze.core.recording.part import Part
 from maze.core.recording.part_file import DamagedRecordingError
 from maze.core.recording.recording import Recording
 from maze.core.recording.recording_writer import RecordingWriter
@@ -74,8 +75,10 @@ def assert_read_back(episode: Episode, played: Played) -> None:
     assert episode.actor_ids == actors[:n]
     assert list(episode.final_observations) == actors[n:]
     assert_same(list(episode.final_observations.values()), observations[n:])
-    assert episode.terminations[-1] == (played.end.terminated or bool(segments[-1].actors_done))
-    assert episode.truncations.tolist() == [False] * (len(actors[:n]) - 1) + [played.end.truncated]
+    if segments[0].actors is None:
+        before = [False] * (len(actors[:n]) - 1)
+        assert episode.terminations.tolist() == [*before, played.end.terminated]
+        assert episode.truncations.tolist() == [*before, played.end.truncated]
 
 
 def test_flat_episodes_are_read_back_bit_for_bit(tmp_path: Path) -> None:
@@ -101,7 +104,8 @@ def test_structured_episodes_are_read_back_bit_for_bit(tmp_path: Path) -> None:
         assert_same(episode.actions, expected.chained("actions"))
         assert episode.times.tolist() == [n // 3 for n in range(12)]
         assert episode.credits.tolist() == expected.chained("credits")
-        assert episode.terminations.tolist() == [*expected.chained("actors_done")[:-1], True]
+        assert expected.segments[-1].departures == dict.fromkeys([9, 10, 11], "terminated")
+        assert episode.terminations.tolist() == [False] * 9 + [True] * 3
         for key in ("buy", 1):
             mine = [row for row, actor in enumerate(episode.actor_ids) if actor.step_key == key]
             column, codec = episode.observations_of(key), space_codec(env.observation_spaces[key])
@@ -201,12 +205,18 @@ def test_a_run_without_trajectories_or_event_logs_says_so(tmp_path: Path) -> Non
     assert recording.damaged == []
 
 
+def record_failed(run_dir: Path, row: EpisodeRow) -> None:
+    part = Part(run_dir, "part-failed", TrajectorySchema({}, {}))
+    part.add_episode(row)
+    part.commit()
+
+
 def test_failed_episodes_are_apart(tmp_path: Path) -> None:
     write_run_json(tmp_path, cart_pole())
     writer = RecordingWriter(tmp_path, "a", schema_of(cart_pole()))
     play(writer, cart_pole(), 0)
-    writer.add_failed(EpisodeRow(1, 5, 6, error="ValueError: no", error_step=3))
     writer.commit()
+    record_failed(tmp_path, EpisodeRow(1, 5, 6, error="ValueError: no", error_step=3))
     recording = Recording(tmp_path)
     assert (len(recording), [row.number for row in recording.failed]) == (1, [1])
     assert recording[1].error == "ValueError: no"
@@ -298,9 +308,7 @@ def test_a_number_that_occurs_twice_is_told_and_taken_from_the_first_part(tmp_pa
 
 def test_a_success_counts_although_the_episode_had_failed_before(tmp_path: Path) -> None:
     write_run_json(tmp_path, cart_pole())
-    writer = RecordingWriter(tmp_path, "a", schema_of(cart_pole()))
-    writer.add_failed(EpisodeRow(0, 1, 2, error="ValueError: no"))
-    writer.commit()
+    record_failed(tmp_path, EpisodeRow(0, 1, 2, error="ValueError: no"))
     record(tmp_path, cart_pole(), [0], writer="b")
     recording = Recording(tmp_path)
     assert (len(recording), recording.failed, recording.damaged) == (1, [], [])

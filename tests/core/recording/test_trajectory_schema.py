@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from gymnasium import spaces
 
 from maze.core.env.actor_id import ActorID
 from maze.core.env.event import EpisodeEnded
 from maze.core.recording.segment import Segment
-from maze.core.recording.trajectory_schema import TrajectorySchema
+from maze.core.recording.trajectory_schema import CountedActions, PackedSegments, TrajectorySchema
 
 BOX, COIN = spaces.Box(-1, 1, (2,)), spaces.Discrete(2)
 
@@ -23,9 +24,16 @@ def segment(n: int = 2, n_final: int = 1) -> Segment:
     return Segment(0, observations, [step % 2 for step in range(n)], [0.5] * n, terminated=n_final > 0)
 
 
+def batch_of(schema: TrajectorySchema, *segments: tuple[int, Segment], part: str = "p") -> pa.RecordBatch:
+    packed = PackedSegments()
+    for number, rows in segments:
+        packed.add(number, schema.pack(rows))
+    return schema.to_batch(packed, part)
+
+
 def test_flat_rows_have_the_value_itself_and_a_row_of_the_final_observation() -> None:
     schema = flat()
-    rows = schema.to_batch([(7, schema.pack(segment()))], "part-a-1").to_pylist()
+    rows = batch_of(schema, (7, segment()), part="part-a-1").to_pylist()
     assert [row["observation"] for row in rows] == [[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]
     assert [
         (row["episode"], row["step"], row["time"], row["action"], row["reward"], row["credit"]) for row in rows
@@ -49,22 +57,24 @@ def test_structured_rows_have_one_field_per_step_key() -> None:
         actors=[ActorID("a.b", 0), ActorID(3, 1), ActorID(3, 1)],
         times=[2, 2, 3],
         credits=[0.25, 0.75],
-        actors_done=[False, np.True_],  # type: ignore[list-item]
+        departures={1: "terminated", 2: "truncated"},
         truncated=True,
     )
-    first, second, final = schema.to_batch([(0, schema.pack(rows))], "p").to_pylist()
+    first, second, final = batch_of(schema, (0, rows)).to_pylist()
     assert (first["observation"], first["action"]) == ({"a.b": [0.0, 0.0], "3": None}, {"a.b": 1, "3": None})
     assert (second["observation"], second["action"]) == ({"a.b": None, "3": "left"}, {"a.b": None, "3": [1.0, 1.0]})
     assert (final["observation"], final["action"]) == ({"a.b": None, "3": "final"}, None)
     assert [row["step"] for row in (first, second, final)] == [4, 5, 6]
     assert [row["time"] for row in (first, second, final)] == [2, 2, 3]
     assert [row["credit"] for row in (first, second, final)] == [0.25, 0.75, None]
-    assert (second["terminated"], second["truncated"], second["step_key"], second["agent_id"]) == (True, True, "3", 1)
+    assert (second["step_key"], second["agent_id"]) == ("3", 1)
+    flags = [(row["terminated"], row["truncated"]) for row in (first, second, final)]
+    assert flags == [(False, False), (True, False), (None, True)]
 
 
 def test_a_block_holds_episodes_of_different_lengths() -> None:
     schema = flat()
-    batch = schema.to_batch([(5, schema.pack(segment(3))), (2, schema.pack(segment(1)))], "p")
+    batch = batch_of(schema, (5, segment(3)), (2, segment(1)))
     assert batch["episode"].to_pylist() == [5, 5, 5, 5, 2, 2]
     assert batch["step"].to_pylist() == [0, 1, 2, 3, 0, 1]
     assert batch["action"].to_pylist() == [0, 1, 0, None, 0, None]
@@ -123,3 +133,15 @@ def test_a_segment_is_about_32_mib_at_most() -> None:
     assert flat().segment_rows == 8192
     assert TrajectorySchema({0: spaces.Box(0, 255, (84, 84, 4), np.uint8)}, {0: COIN}).segment_rows == 1024
     assert TrajectorySchema({0: spaces.Box(0, 255, (4000, 4000, 3), np.uint8)}, {0: COIN}).segment_rows == 16
+
+
+@pytest.mark.parametrize("dtype", ["<i8", "<i4", "<u2"])
+@pytest.mark.parametrize(("start", "n"), [(0, 2), (3, 8), (250, 6), (250, 7), (0, 9), (-2, 4)])
+def test_actions_are_counted_within_their_range(dtype: str, start: int, n: int) -> None:
+    kind = np.dtype(dtype)
+    lowest = max(start, np.iinfo(kind).min)
+    taken = np.array([*range(lowest, start + n), lowest, start + n - 1, start + n - 1], kind)
+    counts = CountedActions(start, n, kind).counts(taken.tobytes())
+    assert counts == [taken.tolist().count(action) for action in range(start, start + n)]
+    strays = np.append(taken, np.array([start + n, 256 + lowest, 512], kind))
+    assert CountedActions(start, n, kind).counts(strays.tobytes()) == counts

@@ -17,6 +17,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from maze.core.agent.flat_policy import FlatPolicy
 from maze.core.agent.policy import StructuredPolicy
 from maze.core.env.actor_id import ActorID, StepKey
 from maze.core.env.event import Event, EventRecord, Metric
@@ -258,3 +259,55 @@ class BatchingPolicy(StructuredPolicy):
         if self.deterministic:
             return [int(scores[slot] > 0) for slot in slots]
         return [int(self.generators[slot].random() < 0.5 + 0.4 * scores[slot]) for slot in slots]
+
+
+class Thinking(FlatPolicy):
+    """Decides by chance and what it remembers, and tells both."""
+
+    def __init__(self, n_envs: int = 1, n_actions: int = 2) -> None:
+        self.n_envs, self.n_actions = n_envs, n_actions
+        self.generators: dict[int, np.random.Generator] = {}
+        self.thoughts: dict[int, tuple[float, int]] = {}
+
+    def reset(self, seed: int, slot: int = 0) -> None:
+        self.generators[slot] = np.random.default_rng(seed)
+        self.thoughts[slot] = (0.0, 0)
+
+    def act(self, observation: Any, agent_id: int = 0, slot: int = 0) -> int:
+        chance, n = self.generators[slot].random(), self.thoughts[slot][1]
+        self.thoughts[slot] = (chance, n + 1)
+        return int(chance * self.n_actions)
+
+    def output_space(self) -> spaces.Dict:
+        return spaces.Dict(
+            chance=spaces.Box(0, 1, (), np.float64),
+            n=spaces.Discrete(1000),
+            plan=spaces.Sequence(spaces.Discrete(5)),
+            seen=spaces.Box(-np.inf, np.inf, (2,)),
+        )
+
+    def outputs(self, observation: Any, agent_id: int = 0, slot: int = 0) -> Mapping[str, Any]:
+        chance, n = self.thoughts[slot]
+        seen = np.ravel(observation)[:2].astype(np.float32)
+        return {"chance": chance, "n": n, "plan": tuple(range(n % 3)), "seen": np.resize(seen, 2)}
+
+
+class ThinkingOfTwo(StructuredPolicy):
+    """Tells something else of each kind of decision."""
+
+    def __init__(self) -> None:
+        self.n = 0
+
+    def reset(self, seed: int, slot: int = 0) -> None:
+        self.n = 0
+
+    def act(self, observation: Any, actor_id: ActorID, slot: int = 0) -> Any:
+        self.n += 1
+        return self.n % 5 if actor_id.step_key == "offer" else np.array([1, 0], np.int8)
+
+    def output_space(self, step_key: StepKey) -> spaces.Dict | None:
+        size = 3 if step_key == "offer" else 1
+        return spaces.Dict(scores=spaces.Box(0, 99, (size,)))
+
+    def outputs(self, observation: Any, actor_id: ActorID, slot: int = 0) -> Mapping[str, Any]:
+        return {"scores": np.full(3 if actor_id.step_key == "offer" else 1, self.n, np.float32)}

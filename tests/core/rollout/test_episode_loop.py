@@ -133,7 +133,7 @@ def test_a_structured_episode(play: Any) -> None:
     assert segment.actors == [*Trade.TURNS, *Trade.TURNS, *Trade.TURNS]
     assert segment.times == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert segment.credits == [0.25, 0, 0.75, 0.5, 0, 1.5]
-    assert segment.actors_done == [False] * 3 + [True] * 3
+    assert segment.departures == dict.fromkeys([3, 4, 5], "terminated")
     assert (len(segment.observations), len(segment.actions)) == (9, 6)
     assert [(r.step, r.time, r.actor_id, r.event) for r in segment.event_records()] == [
         (-1, 0, first, Opened()),
@@ -239,6 +239,97 @@ class Earning(Duel):
 
     def final_observations(self) -> Mapping[ActorID, Any] | None:
         return {ActorID("duel", agent): agent for agent in self.final} or None
+
+
+class Arena(Duel):
+    """Three agents by turns, those that have left skipped; told by step who leaves, and how."""
+
+    def __init__(self, departing: Mapping[int, Mapping[int, Any]], *, final: Sequence[int] = (0, 1, 2)) -> None:
+        self.departing, self.final = departing, final
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
+        self.waiting, self.gone = [0, 1, 2], set[int]()
+        return super().reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> Step:
+        self.waiting = [*self.waiting[1:], self.waiting[0]]
+        outcome = super().step(action)
+        self.waiting = [agent for agent in self.waiting if agent not in self.departing.get(self.n, {})]
+        return outcome
+
+    def actor_id(self) -> ActorID:
+        return ActorID("duel", self.waiting[0])
+
+    def departed_actors(self) -> Mapping[ActorID, Any]:
+        return {ActorID("duel", agent): how for agent, how in self.departing.get(self.n, {}).items()}
+
+    def final_observations(self) -> Mapping[ActorID, Any]:
+        return {ActorID("duel", agent): agent for agent in self.final}
+
+
+def ends_of(played: Played) -> dict[int, tuple[int, Any]]:
+    """By agent: the decision that was its last one, counted from 0, and how its part ended with it.
+
+    The final observations count on behind the decisions.
+    """
+    found = {}
+    for segment in played[0]:
+        for row, how in segment.departures.items():
+            assert segment.actors is not None
+            agent = segment.actors[row].agent_id
+            assert agent not in found
+            found[agent] = (segment.start + row, how)
+    return found
+
+
+@pytest.mark.parametrize("rows", [3, 4, 5, 100])
+def test_who_is_removed_by_anothers_step_has_ended_with_its_latest_decision(rows: int, play: Any) -> None:
+    arena = Arena({5: {0: "terminated"}})  # by agent 1, in whose step it is; agent 0 had the decisions 0 and 3
+    assert ends_of(play(arena, segment_rows=rows)) == {
+        0: (3, "terminated"),
+        1: (6, "terminated"),
+        2: (7, "terminated"),
+    }
+
+
+def test_several_leave_at_once_each_in_its_way(play: Any) -> None:
+    arena = Arena({5: {0: "truncated", 1: "terminated"}})
+    played = play(arena, max_episode_steps=6)
+    assert ends_of(played) == {0: (3, "truncated"), 1: (4, "terminated"), 2: (5, "truncated")}
+    assert ends(played[1]) == (6, False, True, "runner")
+
+
+def test_who_has_acted_long_ago_has_ended_beside_its_final_observation(play: Any) -> None:
+    class Waiting(Arena):
+        """Agent 0 acts once."""
+
+        def actor_id(self) -> ActorID:
+            return ActorID("duel", 0 if self.n == 0 else 1 + self.n % 2)
+
+    assert ends_of(play(Waiting({6: {0: "truncated"}}), segment_rows=2))[0] == (8, "truncated")
+    assert ends_of(play(Waiting({}), segment_rows=2))[0] == (8, "terminated")
+    assert ends_of(play(Waiting({6: {0: "truncated"}}, final=[1]), segment_rows=2)).keys() == {1, 2}
+    assert ends_of(play(Waiting({6: {0: "truncated"}}), segment_rows=4))[0] == (0, "truncated")
+
+
+def test_to_say_again_who_has_left_does_no_harm(play: Any) -> None:
+    arena = Arena({n: {0: "terminated"} for n in range(5, 9)})
+    assert ends_of(play(arena, segment_rows=2))[0] == (3, "terminated")
+
+
+def test_who_has_left_may_not_act_again(play: Any) -> None:
+    class Haunted(Arena):
+        def actor_id(self) -> ActorID:
+            return ActorID("duel", self.n % 3)
+
+    with pytest.raises(DecisionError, match=r"\('duel', 0\) acts again, though departed_actors\(\) has said") as raised:
+        play(Haunted({5: {0: "terminated"}}))
+    assert (raised.value.step, raised.value.actor_id) == (6, ("duel", 0))
+
+
+def test_that_there_are_two_ways_to_leave(play: Any) -> None:
+    with pytest.raises(DecisionError, match=r"says that \('duel', 0\) was True: say 'terminated' or 'truncated'"):
+        play(Arena({5: {0: True}}))
 
 
 def credits_of(played: Played) -> tuple[list[float], dict[int, float]]:

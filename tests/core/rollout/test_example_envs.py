@@ -88,7 +88,7 @@ EXPECTED = [
         [
             Decision(PICK, 0, there(1, 1, 1), 2, 0.0, 0.75),
             Decision(PLACE, 0, 2, {"shelf": 0}, 3.0, 2.25, events=(Placed(2, "shelf 0"),)),
-            Decision(PICK, 1, there(1, 1, 0), 1, 0.0, 0.5),
+            Decision(PICK, 1, there(1, 1, 0), 1, 0.0, 0.5, truncated=True),
             Decision(PLACE, 1, 1, {"shelf": 1}, 2.0, 1.5, truncated=True, events=(Placed(1, "shelf 1"),)),
         ],
         final_observations={PICK: there(1, 0, 0), PLACE: 0},
@@ -127,7 +127,7 @@ EXPECTED = [
             Decision(WORKER, 0, [0, 3], 1, 0.0, 0.0),
             Decision(WORKER, 1, [1, 3], 1, 0.0, 0.0),
             Decision(WORKER, 2, [2, 3], 1, 2.0, 1.0, events=(Arrived(3, 3),)),
-            Decision(MANAGER, 3, {"place": 3, "elsewhere": [1, 1, 1, 0]}, 2, 0.0, 1.0),
+            Decision(MANAGER, 3, {"place": 3, "elsewhere": [1, 1, 1, 0]}, 2, 0.0, 1.0, terminated=True),
             Decision(WORKER, 3, [3, 2], 0, 2.0, 1.0, terminated=True, events=(Arrived(2, 1),)),
         ],
         final_observations={MANAGER: {"place": 2, "elsewhere": [1, 1, 0, 1]}, WORKER: [2, 2]},

@@ -275,7 +275,7 @@ def test_a_structured_episode_in_full(tmp_path: Path) -> None:
 def test_a_structured_episode_is_cut_behind_a_round(tmp_path: Path) -> None:
     (episode,) = run_on(SequentialRolloutRunner(n_episodes=1, max_episode_steps=1), Trade, None, tmp_path / "run")
     assert (episode.length, episode.n_decisions, episode.truncated_by) == (1, 3, "runner")
-    assert episode.truncations.tolist() == [False, False, True]
+    assert episode.truncations.tolist() == [True, True, True]
     assert episode.final_observations.keys() == set(Trade.TURNS)
 
 

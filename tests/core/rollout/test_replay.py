@@ -235,11 +235,17 @@ def test_that_there_must_be_actions_to_carry_out(tmp_path: Path) -> None:
         replayed(recording)
 
 
-def test_that_pythons_integers_are_given_where_they_are_asked_for(tmp_path: Path) -> None:
-    def policy(observation: Any) -> Any:
-        return 2, np.array([0.5, -0.25], np.float32)
+class OneLimb(TwoLimbs):
+    """Takes the number alone."""
 
-    recording = recorded(tmp_path, TwoLimbs, agent=policy, n_episodes=1)
-    env = recorded_env(recording, make=TwoLimbs)
+    action_space = gymnasium.spaces.Discrete(3)  # type: ignore[assignment]
+
+    def step(self, action: Any) -> Step:
+        return super().step((action, np.array([0.5, -0.25], np.float32)))
+
+
+def test_that_pythons_integers_are_given_where_they_are_asked_for(tmp_path: Path) -> None:
+    recording = recorded(tmp_path, OneLimb, agent=lambda observation: 2, n_episodes=1)
+    env = recorded_env(recording, make=OneLimb)
     assert not replay_episode(recording[0], env).is_same
     assert replay_episode(recording[0], env, as_python_integers=True).is_same

@@ -208,3 +208,20 @@ def test_torch_keeps_its_threads_outside() -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_no_more_environments_are_built_than_episodes_need(tmp_path: Path) -> None:
+    built: list[int] = []
+
+    class Counted(Walk):
+        def __init__(self) -> None:
+            super().__init__()
+            built.append(1)
+
+    working = Working(Counted, tmp_path, BatchingPolicy(4))
+    assert len(built) == 1
+    working.run(SPECS[:2])
+    assert len(built) == 2
+    working.run(SPECS[2:])
+    assert len(built) == 4
+    assert sorted(done.number for done in working.of(Done)) == list(range(6))

@@ -17,6 +17,7 @@ WRAPPER = {"_target_": "gymnasium.wrappers.ClipReward", "max_reward": 1}
     "settings",
     [
         {"_target_": "maze.core.env.gym_env.make_gym_env", "name": "CartPole-v1"},
+        {"_target_": "maze.interop.onnx_policy.OnnxPolicy", "path": "model.onnx"},
         {"clip": WRAPPER, "none": None},
         [WRAPPER],
         {},
@@ -40,6 +41,14 @@ def test_that_all_else_is_named_and_not_imported(settings: Any, name: str) -> No
     with pytest.raises(ConfigurationError, match=f"^{name} is named by a run directory alone.*add --trust {name}$"):
         check_trusted(settings, TRUSTED, "add --trust {name}")
     assert "antigravity" not in sys.modules
+
+
+@pytest.mark.parametrize("name", ["maze.interop.python_policy.python_policy", "maze.interop.sb3_policy.SB3Policy"])
+def test_that_what_executes_anything_is_trusted_by_its_module(name: str) -> None:
+    module = name.rpartition(".")[0]
+    with pytest.raises(ConfigurationError, match=f"^{name} is named by a run directory alone.*add --trust {module}$"):
+        check_trusted({"_target_": name}, TRUSTED, "add --trust {name}")
+    check_trusted({"_target_": name}, [*TRUSTED, module])
 
 
 def test_that_what_a_trusted_module_imports_is_not_its_own() -> None:

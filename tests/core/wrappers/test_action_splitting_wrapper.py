@@ -16,6 +16,7 @@ from maze.core.env.actor_id import ActorID
 from maze.core.env.gym_env import GymEnv
 from maze.core.env.structured_env import StructuredEnv
 from maze.core.rollout.parallel_rollout_runner import ParallelRolloutRunner
+from maze.core.rollout.sequential_rollout_runner import SequentialRolloutRunner
 from maze.core.wrappers.action_splitting_wrapper import ActionSplittingWrapper
 from maze.factory import ConfigurationError
 from maze.testing.conformance import ConformanceWarning
@@ -134,7 +135,7 @@ def test_agents_keep_their_numbers_rewards_and_ends(tmp_path: Path) -> None:
     assert episode.times.tolist() == [0] * 4 + [1] * 4
     assert episode.rewards.tolist() == [0, 0, 0, 5] * 2
     assert episode.credits.tolist() == [0, 2, 0, 3] * 2
-    assert episode.terminations.tolist() == [False] * 5 + [True, False, True]
+    assert episode.terminations.tolist() == [False] * 4 + [True] * 4
     assert episode.final_observations == {ActorID("what", 0): 0, ActorID("what", 1): 1}
 
 
@@ -187,3 +188,25 @@ def test_it_keeps_every_rule() -> None:
     check_env(MaskedCutter, [{**SPLITTING, "show_chosen": True}])
     with pytest.warns(ConformanceWarning, match="nothing is random"):
         check_env(Traders, [{**SPLITTING, "sub_steps": {"what": ["amount"], "how": ["side"]}}])
+
+
+class Rivals(Traders):
+    """The first agent, when it acts again, throws the other one out."""
+
+    def actor_id(self) -> ActorID:
+        return ActorID("trade", self.n % 2 if self.n < 3 else 0)
+
+    def is_actor_done(self) -> bool:
+        return False
+
+    def departed_actors(self) -> Mapping[ActorID, Any]:
+        return {ActorID("trade", 1): "truncated"} if self.n == 3 else {}
+
+
+def test_who_is_thrown_out_has_left_all_sub_steps(tmp_path: Path) -> None:
+    splitting = {**SPLITTING, "sub_steps": {"what": ["amount"], "how": ["side"]}}
+    runner = SequentialRolloutRunner(n_episodes=1)
+    (episode,) = runner.run_with(Rivals, [splitting], TraderPolicy, run_dir=tmp_path / "run")
+    assert [actor.agent_id for actor in episode.actor_ids] == [0, 0, 1, 1, 0, 0, 0, 0]
+    assert np.flatnonzero(episode.truncations).tolist() == [2, 3]
+    assert np.flatnonzero(episode.terminations).tolist() == [6, 7]

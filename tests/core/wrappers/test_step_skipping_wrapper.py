@@ -70,6 +70,19 @@ def test_rewards_are_summed_up_until_the_episode_ends() -> None:
     assert [env.step(action)[1:4] for _ in range(2)] == [(8.0, False, False), (4.0, True, False)]
 
 
+def test_who_leaves_in_between_has_left() -> None:
+    class Leaving(Clock):
+        def departed_actors(self) -> Mapping[ActorID, Any]:
+            return {ActorID("tick", self.n): "terminated"} if self.n % 2 else {}
+
+    env = StepSkippingWrapper(Leaving(), n_steps=3)
+    env.reset(seed=1)
+    env.step(1)
+    assert env.departed_actors() == {ActorID("tick", 1): "terminated", ActorID("tick", 3): "terminated"}
+    env.step(1)
+    assert env.departed_actors() == {ActorID("tick", 5): "terminated"}
+
+
 def test_shares_are_summed_up_too() -> None:
     env = StepSkippingWrapper(Clock(), n_steps=3)
     env.reset(seed=1)

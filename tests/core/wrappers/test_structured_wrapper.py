@@ -40,6 +40,8 @@ def test_what_is_asked_of_a_wrapper_is_asked_of_the_env() -> None:
     rewards = [env.step(action)[1] for action in (1, 0, 2)]
     assert (rewards, env.time, env.actor_id(), env.is_actor_done()) == ([0, 0, 8], 1, ActorID("buy", 0), False)
     assert env.actor_rewards() == market.actor_rewards() != {}
+    market.departed_actors = lambda: {ActorID("buy", 1): "truncated"}  # type: ignore[method-assign]
+    assert env.departed_actors() == {ActorID("buy", 1): "truncated"}
     assert env.final_observations().keys() == set(Market.TURNS)  # type: ignore[union-attr]
     assert (env.state(), env.metadata["render_fps"], env.render_mode) == ({"stock": 4}, 7, "rgb_array")
     assert env.observation_space == Market.observation_spaces["buy"]

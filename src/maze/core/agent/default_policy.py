@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import shake_128
 from typing import Any, NamedTuple, TypeAlias
 
+from gymnasium import spaces
+
 from maze.core.agent.flat_policy import FlatPolicy
 from maze.core.agent.policy import StructuredPolicy
 from maze.core.env.actor_id import ActorID, StepKey
@@ -53,6 +55,7 @@ class DefaultPolicy(StructuredPolicy):
         self._policies = list({id(policy): policy for policy in self.mapping.values()}.values())
         self._names = [next(name for name, policy in self.mapping.items() if policy is each) for each in self._policies]
         self.n_envs = max(policy.n_envs for policy in self._policies)
+        self.files = [file for policy in self._policies for file in policy.files]
         self._deciders: dict[ActorID, _Decider] = {}
 
     def check(self, step_keys: Iterable[StepKey]) -> None:
@@ -99,20 +102,62 @@ class DefaultPolicy(StructuredPolicy):
         Raises:
             ValueError: If an actor has none.
         """
+        return self._batched(lambda policy: policy.act_batch, observations, actor_ids, slots)
+
+    def output_space(self, step_key: StepKey) -> spaces.Dict | None:
+        """What the policies of a step key tell; those of its agents that tell nothing do not matter.
+
+        Raises:
+            ConfigurationError: If they tell different things.
+        """
+        found: dict[str, spaces.Dict] = {}
+        for name, policy in self.mapping.items():
+            stem, _, number = name.rpartition("_")
+            if name == str(step_key) or (stem == str(step_key) and number.isdecimal()):
+                space = policy.output_space() if isinstance(policy, FlatPolicy) else policy.output_space(step_key)
+                if space:
+                    found[name] = space
+        for name, space in found.items():
+            first = next(iter(found))
+            if space != found[first]:
+                raise ConfigurationError(
+                    f"the policies of {first!r} and {name!r} have different outputs, and there is one column for both: "
+                    "give them the same output_space, or let one have none"
+                )
+        return next(iter(found.values()), None)
+
+    def outputs(self, observation: Any, actor_id: ActorID, slot: int = 0) -> Mapping[str, Any]:
+        """Let the actor's policy tell what led to its decision."""
+        return self.outputs_batch([observation], [actor_id], [slot])[0]
+
+    def outputs_batch(
+        self, observations: Sequence[Any], actor_ids: Sequence[ActorID], slots: Sequence[int]
+    ) -> list[Mapping[str, Any]]:
+        """Let each policy tell for all its actors at once."""
+        return self._batched(lambda policy: policy.outputs_batch, observations, actor_ids, slots)
+
+    def _batched(
+        self,
+        method: Callable[[Any], Callable[..., Sequence[Any]]],
+        observations: Sequence[Any],
+        actor_ids: Sequence[ActorID],
+        slots: Sequence[int],
+    ) -> list[Any]:
+        """Ask each policy for all its actors at once; the answers come in the order of the actors."""
         deciders = [self._deciders.get(actor_id) or self._decider(actor_id) for actor_id in actor_ids]
         places: dict[int, list[int]] = {}
         for place, decider in enumerate(deciders):
             places.setdefault(decider.policy, []).append(place)
-        actions: list[Any] = [None] * len(observations)
+        answers: list[Any] = [None] * len(observations)
         for policy, its_places in places.items():
-            decided = self._policies[policy].act_batch(
+            its_answers = method(self._policies[policy])(
                 [observations[place] for place in its_places],
                 [deciders[place].who for place in its_places],
                 [slots[place] for place in its_places],
             )
-            for place, action in zip(its_places, decided, strict=True):
-                actions[place] = action
-        return actions
+            for place, answer in zip(its_places, its_answers, strict=True):
+                answers[place] = answer
+        return answers
 
     def _decider(self, actor_id: ActorID) -> _Decider:
         """Find who decides for an actor, and remember it."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from maze.core.env.actor_id import ActorID
+from gymnasium import spaces
+
+from maze.core.env.actor_id import ActorID, StepKey
 from maze.core.env.structured_env import StructuredEnv
 
 
@@ -27,6 +30,9 @@ class StructuredPolicy(ABC):
     n_envs: int = 1
     """How many slots a process gives this policy. Above 1 its `act_batch` decides for all of them at once."""
 
+    files: Sequence[Path] = ()
+    """What it was loaded from, such as a model: the content of these files is part of what identifies it."""
+
     def attach(self, env: StructuredEnv, slot: int = 0) -> None:  # noqa: B027 - optional, most policies need no env
         """Show the policy the slot's environment, before its first reset; for the rare search or heuristic."""
 
@@ -41,5 +47,36 @@ class StructuredPolicy(ABC):
         """Choose the actions of several slots' actors at once, in the order given."""
         return [
             self.act(observation, actor_id, slot)
+            for observation, actor_id, slot in zip(observations, actor_ids, slots, strict=True)
+        ]
+
+    def output_space(self, step_key: StepKey) -> spaces.Dict | None:
+        """What `outputs` gives for one kind of decision, by name; None: nothing.
+
+        A number is drawn by the viewer as a curve, an array as a strip of colours.
+        """
+        return None
+
+    def outputs(self, observation: Any, actor_id: ActorID, slot: int = 0) -> Mapping[str, Any]:
+        """Tell what led to a decision, such as values or probabilities: all that `output_space` names.
+
+        It is only asked where that is recorded, with the same arguments directly behind `act`. What comes later must
+        not depend on whether it was asked: it draws nothing, and remembers nothing. The arrays are kept as they are: it
+        gives new ones each time.
+
+        Example:
+            >>> class Greedy(StructuredPolicy):
+            ...     def act(self, observation, actor_id, slot=0): return int(observation.argmax())
+            ...     def output_space(self, step_key): return spaces.Dict(values=spaces.Box(-1, 1, (2,)))
+            ...     def outputs(self, observation, actor_id, slot=0): return {"values": observation}
+        """
+        return {}
+
+    def outputs_batch(
+        self, observations: Sequence[Any], actor_ids: Sequence[ActorID], slots: Sequence[int]
+    ) -> list[Mapping[str, Any]]:
+        """Tell what led to the decisions of several slots' actors, in the order given."""
+        return [
+            self.outputs(observation, actor_id, slot)
             for observation, actor_id, slot in zip(observations, actor_ids, slots, strict=True)
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
@@ -10,6 +10,7 @@ from inspect import get_annotations
 from itertools import repeat
 from math import inf, nan
 from operator import add, attrgetter
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args, get_type_hints
 
 from maze.core.env.actor_id import ActorID
@@ -145,6 +146,9 @@ class MetricValue:
     run: Reduction
 
 
+_NO_NUMBERS: Mapping[str, Sequence[float]] = MappingProxyType({})
+
+
 class EpisodeMetrics:
     """The figures of one episode, gathered from its events as they happen; memory does not grow with their number.
 
@@ -176,11 +180,22 @@ class EpisodeMetrics:
         for event_class, events in by_class.items():
             self.add_kind(event_class, events)
 
-    def add_kind(self, event_class: type[Event], events: Sequence[Event]) -> None:
-        """Take more events of one class in: as `add`, and faster where they are sorted already."""
+    def add_kind(
+        self, event_class: type[Event], events: Sequence[Event], numbers: Mapping[str, Sequence[float]] = _NO_NUMBERS
+    ) -> None:
+        """Take more events of one class in: as `add`, and faster where they are sorted already.
+
+        Args:
+            event_class: What they are.
+            events: In order.
+            numbers: By field, one per event: those that have been taken out of the events before.
+        """
         name = event_class.__name__
         for metric in event_class.metrics:
-            values = repeat(1.0, len(events)) if metric.field is None else _numbers(events, metric.field)
+            if metric.field is None:
+                values: Iterable[float] = repeat(1.0, len(events))
+            else:
+                values = numbers[metric.field] if metric.field in numbers else _numbers(events, metric.field)
             if metric.group_by is None:
                 self._reduce(metric.key(name), metric, values, len(events))
                 continue
@@ -193,7 +208,7 @@ class EpisodeMetrics:
     def figures(self) -> dict[str, MetricValue]:
         """One figure for each metric, and for each group where it has groups."""
         return {
-            key: MetricValue(getattr(gathered, metric.episode), metric.episode, metric.run)
+            key: MetricValue(float(getattr(gathered, metric.episode)), metric.episode, metric.run)
             for key, (metric, gathered) in self._gathered.items()
         }
 

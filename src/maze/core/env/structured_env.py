@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import gymnasium
 
@@ -11,6 +11,9 @@ from maze.core.env.actor_id import FLAT_ACTOR, ActorID, StepKey
 from maze.core.env.event import Event, EventRecord
 
 ActionMasks: TypeAlias = Mapping[StepKey, Mapping[str | int | None, str | int]]
+
+Departure: TypeAlias = Literal["terminated", "truncated"]
+"""How an actor leaves an episode: as the environment's dynamics have it, or cut."""
 
 
 class StructuredEnv(gymnasium.Env[Any, Any]):
@@ -66,6 +69,13 @@ class StructuredEnv(gymnasium.Env[Any, Any]):
     def is_actor_done(self) -> bool:
         """Whether the actor that has just acted will not act again in this episode; to name it again is an error."""
         return False
+
+    def departed_actors(self) -> Mapping[ActorID, Departure]:
+        """Who has left the episode with the last step, be it the one that has just acted or others, and how.
+
+        For the one that has just acted `is_actor_done()` is enough. When the episode ends, it ends for all others.
+        """
+        return {}
 
     def actor_rewards(self) -> Mapping[ActorID, float] | None:
         """How the reward of a round that the last step closed splits among actors; None: it is the last actor's.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -49,6 +49,15 @@ class DecisionArrays:
     """The i-th episode's are from final_offsets[i] up to final_offsets[i + 1]; a flat environment has one each."""
 
 
+_SCALARS: Mapping[str, type[np.generic]] = {
+    "rewards": np.float64,
+    "credits": np.float64,
+    "terminations": np.bool_,
+    "truncations": np.bool_,
+}
+"""Columns with one number per decision."""
+
+
 def stack_decisions(
     blocks: Iterable[tuple[DecisionBlock, np.ndarray]], numbers: np.ndarray, schema: TrajectorySchema, step_key: StepKey
 ) -> DecisionArrays:
@@ -70,23 +79,20 @@ def stack_decisions(
     final_owners = _concatenated([rows.final_owners for rows in chosen], np.int64)
     order, final_order = np.argsort(owners, kind="stable"), np.argsort(final_owners, kind="stable")
 
-    def scalars(name: str, dtype: type[np.generic]) -> np.ndarray:
-        return _concatenated([getattr(rows, name) for rows in chosen], dtype)[order]
-
     def column(name: str, codec: SpaceCodec, places: np.ndarray) -> Column:
-        return taken(codec.concatenate([getattr(rows, name) for rows in chosen]), places)
+        return taken(codec.concatenate([rows.columns[name] for rows in chosen]), places)
 
     return DecisionArrays(
         numbers=numbers,
         offsets=owners[order].searchsorted(np.arange(len(numbers) + 1)),
         observations=column("observations", schema.observation_codecs[index], order),
         actions=column("actions", schema.action_codecs[index], order),
-        rewards=scalars("rewards", np.float64),
-        credits=scalars("credits", np.float64),
-        terminations=scalars("terminations", np.bool_),
-        truncations=scalars("truncations", np.bool_),
         final_observations=column("final_observations", schema.observation_codecs[index], final_order),
         final_offsets=final_owners[final_order].searchsorted(np.arange(len(numbers) + 1)),
+        **{
+            name: _concatenated([rows.columns[name] for rows in chosen], dtype)[order]
+            for name, dtype in _SCALARS.items()
+        },
     )
 
 
@@ -110,14 +116,8 @@ class _ChosenRows(NamedTuple):
     """Decisions and final observations of one kind in a block, with the index of the episode that each is of."""
 
     owners: np.ndarray
-    observations: Column
-    actions: Column
-    rewards: np.ndarray
-    credits: np.ndarray
-    terminations: np.ndarray
-    truncations: np.ndarray
     final_owners: np.ndarray
-    final_observations: Column
+    columns: dict[str, Column]
 
 
 def _choose(block: DecisionBlock, wanted: np.ndarray, numbers: np.ndarray, index: int) -> _ChosenRows:
@@ -127,17 +127,14 @@ def _choose(block: DecisionBlock, wanted: np.ndarray, numbers: np.ndarray, index
         is_chosen &= block.keys == index
     rows = np.flatnonzero(is_chosen & block.is_decision)
     finals = np.flatnonzero(is_chosen & ~block.is_decision)
-    return _ChosenRows(
-        owners=owners[rows],
-        observations=taken(block.observations[index], block.observation_positions[index][rows]),
-        actions=taken(block.actions[index], block.action_positions[index][rows]),
-        rewards=block.rewards[rows],
-        credits=block.credits[rows],
-        terminations=block.terminations[rows],
-        truncations=block.truncations[rows],
-        final_owners=owners[finals],
-        final_observations=taken(block.observations[index], block.observation_positions[index][finals]),
-    )
+    observations, positions = block.observations[index], block.observation_positions[index]
+    columns = {
+        "observations": taken(observations, positions[rows]),
+        "actions": taken(block.actions[index], block.action_positions[index][rows]),
+        "final_observations": taken(observations, positions[finals]),
+        **{name: getattr(block, name)[rows] for name in _SCALARS},
+    }
+    return _ChosenRows(owners[rows], owners[finals], columns)
 
 
 def _concatenated(arrays: Sequence[np.ndarray], dtype: type[np.generic]) -> np.ndarray:

@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from maze.core.arrow_arrays import float_array, numpy_array, validity
 from maze.core.env.actor_id import FLAT_ACTOR, ActorID, StepKey
+from maze.core.recording.output_columns import POLICY_OUTPUTS
 from maze.core.recording.part_file import DamagedRecordingError, PartFile, RowRange
 from maze.core.recording.space_codec import Column, SpaceCodec
 from maze.core.recording.trajectory_schema import TrajectorySchema
@@ -67,19 +69,17 @@ class DecisionBlock:
             names = [np.array([positions[name] for name in chunk.dictionary.to_pylist()]) for chunk in chunks]
         except KeyError as error:
             raise DamagedRecordingError(f"{self._file.path} is damaged: the run has no step key {error}") from None
-        return np.concatenate([name[chunk.indices.to_numpy()] for name, chunk in zip(names, chunks, strict=True)])
+        return np.concatenate([name[numpy_array(chunk.indices)] for name, chunk in zip(names, chunks, strict=True)])
 
     @cached_property
     def rewards(self) -> np.ndarray:
         """float64, NaN for final observations."""
-        rewards: np.ndarray = self._rewards.to_numpy(zero_copy_only=False)
-        return rewards
+        return float_array(self._rewards)
 
     @cached_property
     def credits(self) -> np.ndarray:
         """float64, NaN for final observations beside which there is none."""
-        shares: np.ndarray = self._read("credit").to_numpy(zero_copy_only=False)
-        return shares
+        return float_array(self._read("credit"))
 
     @cached_property
     def terminations(self) -> np.ndarray:
@@ -94,8 +94,7 @@ class DecisionBlock:
     @cached_property
     def is_decision(self) -> np.ndarray:
         """Whether it is one, and no final observation; bool."""
-        is_decision: np.ndarray = self._rewards.is_valid().to_numpy(zero_copy_only=False)
-        return is_decision
+        return validity(self._rewards)
 
     @cached_property
     def n_decided(self) -> np.ndarray:
@@ -127,6 +126,30 @@ class DecisionBlock:
         return [_count_before((self.keys == index) & self.is_decision) for index in range(len(self.schema.step_keys))]
 
     @cached_property
+    def has_policy_outputs(self) -> np.ndarray:
+        """Whether the policy told something of each row's decision; bool."""
+        return validity(self._policy_outputs)
+
+    @cached_property
+    def policy_outputs(self) -> dict[StepKey, Column]:
+        """By those step keys that have any: a column of the decisions of which there are some."""
+        columns = self.schema.recorded_outputs
+        values = self._values(POLICY_OUTPUTS, list(columns.codecs.values()), self._policy_outputs)
+        return dict(zip(columns.codecs, values, strict=True))
+
+    @cached_property
+    def policy_output_positions(self) -> dict[StepKey, np.ndarray]:
+        """By step key: where in `policy_outputs` that of each row is; int64 of shape (rows + 1,)."""
+        has, schema = self.has_policy_outputs, self.schema
+        if schema.flat:
+            return {schema.step_keys[0]: _count_before(has)}
+        return {key: _count_before(has & (self.keys == schema.key_index[key])) for key in self.policy_outputs}
+
+    @cached_property
+    def _policy_outputs(self) -> Any:
+        return self._read(POLICY_OUTPUTS)
+
+    @cached_property
     def _rewards(self) -> Any:
         return self._read("reward")
 
@@ -134,15 +157,15 @@ class DecisionBlock:
         return self._file.read(self._row_group, [name]).column(0).combine_chunks()
 
     def _numbers(self, name: str) -> np.ndarray:
-        numbers: np.ndarray = self._read(name).to_numpy()
-        return numbers
+        return numpy_array(self._read(name))
 
     def _flags(self, name: str) -> np.ndarray:
-        flags: np.ndarray = self._read(name).fill_null(False).to_numpy(zero_copy_only=False)
+        column = self._read(name)
+        flags: np.ndarray = numpy_array(column) & validity(column)
         return flags
 
-    def _values(self, name: str, codecs: Sequence[SpaceCodec]) -> list[Column]:
-        column = self._read(name)
+    def _values(self, name: str, codecs: Sequence[SpaceCodec], column: Any = None) -> list[Column]:
+        column = self._read(name) if column is None else column
         # By position, because a name with a dot is a path to Arrow.
         children = [column] if self.schema.flat else [pc.struct_field(column, [index]) for index in range(len(codecs))]
         try:
@@ -188,6 +211,16 @@ class EpisodeSegment:
         return self._actors(self._first, self._behind)
 
     @property
+    def keys(self) -> np.ndarray:
+        """Index of each decision's step key in the schema, integers of shape (n,)."""
+        return self._block.keys[self._first : self._behind]
+
+    @property
+    def agent_ids(self) -> np.ndarray:
+        """Agent of each decision, int64 of shape (n,)."""
+        return self._block.agent_ids[self._first : self._behind]
+
+    @property
     def times(self) -> np.ndarray:
         """Rounds completed when it was decided, int64 of shape (n,)."""
         return self._block.times[self._first : self._behind]
@@ -230,6 +263,25 @@ class EpisodeSegment:
         return self._block.truncations[self._first : self._behind]
 
     @property
+    def has_policy_outputs(self) -> np.ndarray:
+        """Whether the policy told something of each decision, bool of shape (n,)."""
+        return self._block.has_policy_outputs[self._first : self._behind]
+
+    @property
+    def policy_outputs(self) -> Column:
+        """What the policy told; for several step keys a list with None where there is nothing, else one column."""
+        block = self._block
+        if block.schema.flat:
+            return self.policy_outputs_of(block.schema.step_keys[0])
+        codecs, step_keys = block.schema.recorded_outputs.codecs, block.schema.step_keys
+        samples: list[Any] = []
+        for row in range(self._first, self._behind):
+            key = step_keys[block.keys[row]]
+            position = block.policy_output_positions[key][row] if block.has_policy_outputs[row] else None
+            samples.append(None if position is None else codecs[key].row(block.policy_outputs[key], position))
+        return samples
+
+    @property
     def final_observations(self) -> dict[ActorID, Any]:
         """What the actors observed at the episode's end; empty where the episode goes on."""
         if self._behind == self._stop:
@@ -265,6 +317,13 @@ class EpisodeSegment:
         codec = block.schema.action_codecs[index]
         return codec.slice(block.actions[index], positions[self._first], positions[self._behind])
 
+    def policy_outputs_of(self, step_key: StepKey) -> Column:
+        """What the policy told of those decisions of one kind of which it told something, as one column."""
+        block = self._block
+        codec = outputs_codec(block.schema, step_key)
+        positions = block.policy_output_positions[step_key]
+        return codec.slice(block.policy_outputs[step_key], positions[self._first], positions[self._behind])
+
     def _samples(self, start: int, stop: int) -> list[Any]:
         block = self._block
         codecs, columns, positions = block.schema.observation_codecs, block.observations, block.observation_positions
@@ -293,6 +352,21 @@ def step_key_index(schema: TrajectorySchema, step_key: StepKey) -> int:
     except KeyError:
         keys = ", ".join(map(repr, schema.step_keys))
         raise KeyError(f"no step key {step_key!r} in this run: it has {keys}") from None
+
+
+def outputs_codec(schema: TrajectorySchema, step_key: StepKey) -> SpaceCodec:
+    """The codec of what the policy told of one kind of decision.
+
+    Raises:
+        KeyError: If the run has no such step key, or the policy told nothing of it.
+        ValueError: If the run was recorded without.
+    """
+    step_key_index(schema, step_key)
+    codecs = schema.recorded_outputs.codecs
+    if step_key not in codecs:
+        keys = ", ".join(map(repr, codecs))
+        raise KeyError(f"the policy has no outputs for the step key {step_key!r}: it has them for {keys}")
+    return codecs[step_key]
 
 
 def _count_before(flags: np.ndarray) -> np.ndarray:

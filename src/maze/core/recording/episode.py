@@ -12,7 +12,7 @@ import numpy as np
 
 from maze.core.env.actor_id import ActorID, StepKey
 from maze.core.env.event import Event, MetricValue
-from maze.core.recording.decision_block import EpisodeSegment, step_key_index
+from maze.core.recording.decision_block import EpisodeSegment, outputs_codec, step_key_index
 from maze.core.recording.episode_row import EpisodeRow
 from maze.core.recording.event_log import RecordedEvent
 from maze.core.recording.part_file import DamagedRecordingError, RowRange
@@ -200,6 +200,32 @@ class Episode:
         return self._joined(lambda segment: segment.truncations)
 
     @cached_property
+    def has_policy_outputs(self) -> np.ndarray:
+        """Whether the policy told something of the decision, bool of shape (n,); `policy_outputs` has what.
+
+        Raises:
+            ValueError: If the run was recorded without.
+        """
+        _ = self.schema.recorded_outputs
+        return self._joined(lambda segment: segment.has_policy_outputs)
+
+    @cached_property
+    def policy_outputs(self) -> Column:
+        """What the policy told of its decisions, by name: values, probabilities and the like.
+
+        In the form of `observations`: for a flat environment a dict of columns, for one with several step keys a list
+        with a dict per decision, None where the policy told nothing.
+
+        Raises:
+            ValueError: If the run was recorded without.
+        """
+        schema = self.schema
+        if schema.flat:
+            return self.policy_outputs_of(schema.step_keys[0])
+        _ = schema.recorded_outputs
+        return self._chained(lambda segment: segment.policy_outputs)
+
+    @cached_property
     def final_observations(self) -> dict[ActorID, Any]:
         """What each actor observed at the end, to which there was no action."""
         finals: list[dict[ActorID, Any]] = self._columns(lambda segment: segment.final_observations)
@@ -232,6 +258,18 @@ class Episode:
         """
         codec = self._source.schema.action_codecs[step_key_index(self._source.schema, step_key)]
         return self._stacked(codec, lambda segment: segment.actions_of(step_key))
+
+    def policy_outputs_of(self, step_key: StepKey) -> Column:
+        """Give what the policy told of the decisions of one kind, as one column of those of which it told something.
+
+        That is all of them, unless agents have policies of their own, and some of these tell nothing.
+
+        Raises:
+            KeyError: If the run has no such step key, or the policy told nothing of it.
+            ValueError: If the run was recorded without.
+        """
+        codec = outputs_codec(self.schema, step_key)
+        return self._stacked(codec, lambda segment: segment.policy_outputs_of(step_key))
 
     def segments(self) -> Iterator[EpisodeSegment]:
         """Give the episode in stretches with the same columns; of a long one not all is in memory at a time.

@@ -7,23 +7,14 @@ from hashlib import sha256
 from math import fsum
 from operator import add
 from time import monotonic
-from typing import Any
-
-import numpy as np
 
 from maze.core.env.event import EpisodeMetrics, EventRecord, MetricValue
 from maze.core.recording.actor_returns import add_actor_returns
+from maze.core.recording.content_hash import HASH_DIGITS
 from maze.core.recording.episode_row import EpisodeRow, scalar_figures
 from maze.core.recording.part import Part
 from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
 from maze.core.recording.trajectory_schema import PackedSegment, TrajectorySchema
-
-FEW_ACTIONS = 8
-"""Up to here it is faster to count the actions of a short episode one kind after the other than by numpy."""
-
-
-HASH_DIGITS = 32
-"""Of an episode's hash: the first 128 bits of SHA-256 (FIPS 180-4), which processors compute in hardware."""
 
 _EMPTY = Segment(0)
 
@@ -66,7 +57,7 @@ class EpisodeDraft:
             self._hash.update(piece)
         self.episode_return += fsum(segment.rewards)
         self.n_decisions += packed.n_decisions
-        self._count_actions(packed, segment.actions)
+        self._count_actions(packed)
         if segment.credits is not None or (packed.agent_ids or b"").strip(b"\0"):
             # Rewards are split, or there is more than one agent; all else would say the return again.
             add_actor_returns(self._actor_returns, packed, self._schema.names)
@@ -74,7 +65,7 @@ class EpisodeDraft:
             if self.metrics is None:
                 self.metrics = EpisodeMetrics()
             for block in packed.events:
-                self.metrics.add_kind(block.event_class, block.events)
+                self.metrics.add_kind(block.event_class, block.events, block.numbers)
             if self.keep_events:
                 self.events += segment.event_records()
         return packed
@@ -105,18 +96,8 @@ class EpisodeDraft:
             self._actor_returns,
         )
 
-    def _count_actions(self, packed: PackedSegment, actions: list[Any]) -> None:
-        schema = self._schema
-        for name, codec, counted, of_key in zip(
-            schema.names, schema.action_codecs, schema.counted_actions, packed.actions, strict=True
-        ):
-            if counted is None:
-                continue
-            if packed.keys is None and counted.n <= FEW_ACTIONS:
-                counts = [actions.count(action) for action in range(counted.start, counted.start + counted.n)]
-            else:
-                indices = codec.unpack([of_key]) - counted.start
-                in_range = indices[(indices >= 0) & (indices < counted.n)]
-                counts = np.bincount(in_range, minlength=counted.n).tolist()
-            seen = self._action_counts.get(name)
-            self._action_counts[name] = counts if seen is None else list(map(add, seen, counts))
+    def _count_actions(self, packed: PackedSegment) -> None:
+        for name, counted, of_key in zip(self._schema.names, self._schema.counted_actions, packed.actions, strict=True):
+            if counted is not None:
+                counts, seen = counted.counts(of_key), self._action_counts.get(name)
+                self._action_counts[name] = counts if seen is None else list(map(add, seen, counts))

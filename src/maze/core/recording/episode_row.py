@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -81,37 +81,63 @@ class EpisodeRow(NamedTuple):
     actor_returns: Mapping[str, float] = _NONE
 
 
-def episode_rows_to_table(rows: Sequence[EpisodeRow], part: str) -> pa.Table:
-    """The rows as they stand in a part of `episodes/`.
+class EpisodeRows:
+    """Rows of `episodes/` that wait to be written, column by column: rows would keep the garbage collector busy.
 
     Example:
-        >>> episode_rows_to_table([EpisodeRow(0, 1, 2)], "part-0").num_rows
-        1
+        >>> rows = EpisodeRows([EpisodeRow(0, 1, 2)])
+        >>> len(rows), rows["env_seed"], rows.to_table("part-0").num_rows
+        (1, [1], 1)
     """
-    names = [*EpisodeRow._fields, "part"]
-    values = dict(zip(names, [*zip(*rows, strict=True), [part] * len(rows)], strict=True))
-    values["return"] = values.pop("episode_return")
-    return pa.table([_column(values[field.name], field.type) for field in EPISODES_SCHEMA], schema=EPISODES_SCHEMA)
+
+    def __init__(self, rows: Iterable[EpisodeRow] = ()) -> None:
+        """Begin with these."""
+        self._fields: dict[str, list[Any]] = {name: [] for name in EpisodeRow._fields}
+        self._columns = list(self._fields.values())
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: EpisodeRow) -> None:
+        """Add a row behind the others."""
+        for column, value in zip(self._columns, row, strict=True):
+            column.append(value)
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self._columns[0])
+
+    def __getitem__(self, field: str) -> list[Any]:
+        """What the rows have in a field."""
+        return self._fields[field]
+
+    def to_table(self, part: str) -> pa.Table:
+        """The rows as they stand in a part of `episodes/`."""
+        values = self._fields | {"return": self["episode_return"], "part": [part] * len(self)}
+        return pa.table([_column(values[field.name], field.type) for field in EPISODES_SCHEMA], schema=EPISODES_SCHEMA)
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_map(kind):
         return _map_array(values, kind)
+    if values.count(None) == len(values):
+        return pa.nulls(len(values), kind)
     return string_array(values) if kind == pa.string() else optional_number_array(values, kind.to_pandas_dtype())
 
 
 def _map_array(mappings: Sequence[Mapping[str, Any]], kind: pa.MapType) -> pa.Array:
     offsets = np.zeros(len(mappings) + 1, np.int32)
-    np.cumsum([len(mapping) for mapping in mappings], out=offsets[1:])
-    keys = string_array([key for mapping in mappings for key in mapping])
-    items = [value for mapping in mappings for value in mapping.values()]
+    given = [mapping for mapping in mappings if mapping]
+    if given:
+        offsets[1:] = np.cumsum(np.fromiter(map(len, mappings), np.int32, len(mappings)))
+    keys = string_array([key for mapping in given for key in mapping])
+    items = [value for mapping in given for value in mapping.values()]
     return pa.MapArray.from_arrays(number_array(offsets), keys, _items(items, kind.item_type))
 
 
 def _items(items: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_list(kind):
         offsets = np.zeros(len(items) + 1, np.int32)
-        np.cumsum([len(item) for item in items], out=offsets[1:])
+        offsets[1:] = np.cumsum(np.fromiter(map(len, items), np.int32, len(items)))
         values = _column([value for item in items for value in item], kind.value_type)
         return pa.ListArray.from_arrays(number_array(offsets), values)
     if pa.types.is_struct(kind):
@@ -123,13 +149,25 @@ def _items(items: Sequence[Any], kind: pa.DataType) -> pa.Array:
 def scalar_figures(info: Mapping[str, Any]) -> tuple[dict[str, float], bool | None]:
     """The scalars of an episode's last info, and whether it was a success, where the environment says so.
 
+    Those of an info in the info, such as each agent's, have the names of both.
+
     Example:
         >>> scalar_figures({"is_success": True, "x_position": np.float32(2.5), "note": "fell"})
         ({'x_position': 2.5}, True)
+        >>> scalar_figures({"fox_1": {"eaten": 5}})
+        ({'fox_1.eaten': 5.0}, None)
     """
-    figures = {str(key): float(value) for key, value in info.items() if _is_scalar(value)}
+    figures = dict(_scalars(info))
     success = next((bool(figures.pop(key)) for key in ("is_success", "success") if key in figures), None)
     return figures, success
+
+
+def _scalars(info: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, float]]:
+    for key, value in info.items():
+        if _is_scalar(value):
+            yield f"{place}{key}", float(value)
+        elif isinstance(value, Mapping):
+            yield from _scalars(value, f"{place}{key}.")
 
 
 def _is_scalar(value: object) -> bool:

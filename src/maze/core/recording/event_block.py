@@ -17,15 +17,11 @@ from maze.core.recording.segment import Segment
 EventColumn: TypeAlias = Any
 """Values of a field: an array where its type is bool, int or float, a list where it is anything else."""
 
-_PACKED: dict[Any, tuple[str, Any]] = {
-    bool: ("B", (bool, np.bool_)),
-    int: ("q", (int, np.integer)),
-    float: ("d", (float, int, np.floating, np.integer)),
-}
-"""The type code that a field's values are packed by, and what they may be instances of."""
+_CODES: dict[Any, str] = {bool: "B", int: "q", float: "d"}
+"""What the values of a field are packed by. An array takes no other than integers, or numbers, by itself."""
 
-_UNPACKED: dict[Any, Any] = {str: str, bytes: bytes}
-"""What the values of other fields may be instances of; lists and optional values are checked by the event's log."""
+_KINDS: dict[Any, Any] = {bool: (bool, np.bool_), str: str, bytes: bytes}
+"""What they have to be instances of where nobody else sees to it, as the event's log does with lists and None."""
 
 
 class EventBlock(NamedTuple):
@@ -51,6 +47,12 @@ class EventBlock(NamedTuple):
 
     values: Sequence[EventColumn]
     """By field, in the order of the class."""
+
+    @property
+    def numbers(self) -> dict[str, EventColumn]:
+        """Those of the values that are numbers, by the name of their field."""
+        pairs = zip(_fields(self.event_class), self.values, strict=True)  # type: ignore[arg-type]
+        return {field.name: column for field, column in pairs if isinstance(column, array)}
 
     def canonical_bytes(self) -> Iterator[bytes]:
         """What the events add to the hash of their episode; times and actors are in it already, with the decisions."""
@@ -113,39 +115,54 @@ class _Field(NamedTuple):
     get: attrgetter[Any]
     code: str | None
     kinds: Any
+    """None: whatever the array, or the event's log, takes."""
 
 
 @cache
 def _fields(event_class: type[Event]) -> list[_Field]:
     hints = get_type_hints(event_class)
-    found = []
-    for name in field_names(event_class):
-        code, kinds = _PACKED.get(hints[name], (None, _UNPACKED.get(hints[name], object)))
-        found.append(_Field(name, attrgetter(name), code, kinds))
-    return found
+    return [
+        _Field(name, attrgetter(name), _CODES.get(hints[name]), _KINDS.get(hints[name]))
+        for name in field_names(event_class)
+    ]
 
 
 def _values(event_class: type[Event], events: Sequence[Event]) -> list[EventColumn]:
     columns: list[EventColumn] = []
     for name, get, code, kinds in _fields(event_class):  # type: ignore[arg-type]
         column = list(map(get, events))
-        for kind in set(map(type, column)):
-            if not issubclass(kind, kinds):
-                value = next(value for value in column if type(value) is kind)
-                raise TypeError(
-                    f"event {event_class.__name__}: {name!r} has another type than its field says, as in {value!r}: "
-                    "convert it where it is emitted"
-                )
-        if code is None:
-            columns.append(column)
-            continue
-        try:
-            columns.append(array(code, map(bool, column) if code == "B" else column))
-        except OverflowError:
-            raise TypeError(
-                f"event {event_class.__name__}: a value of {name!r} takes more than 64 bits: emit a float or a string"
-            ) from None
+        if kinds is not None:
+            for kind in set(map(type, column)):
+                if not issubclass(kind, kinds):
+                    raise _mistyped(event_class, name, next(value for value in column if type(value) is kind))
+        columns.append(column if code is None else _packed(event_class, name, code, column))
     return columns
+
+
+def _packed(event_class: type[Event], name: str, code: str, column: list[Any]) -> EventColumn:
+    try:
+        return array(code, map(bool, column) if code == "B" else column)
+    except TypeError:
+        raise _mistyped(event_class, name, next(value for value in column if not _fits(code, value))) from None
+    except OverflowError:
+        raise TypeError(
+            f"event {event_class.__name__}: a value of {name!r} takes more than 64 bits: emit a float or a string"
+        ) from None
+
+
+def _fits(code: str, value: Any) -> bool:
+    try:
+        array(code, [value])
+    except TypeError:
+        return False
+    return True
+
+
+def _mistyped(event_class: type[Event], name: str, value: Any) -> TypeError:
+    return TypeError(
+        f"event {event_class.__name__}: {name!r} has another type than its field says, as in {value!r}: "
+        "convert it where it is emitted"
+    )
 
 
 def _integers(numbers: Sequence[int]) -> np.ndarray:

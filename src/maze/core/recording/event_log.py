@@ -10,8 +10,10 @@ from pathlib import Path
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pyarrow as pa
 
+from maze.core.arrow_arrays import numpy_array
 from maze.core.env.actor_id import ActorID, StepKey
 from maze.core.env.event import EpisodeEnded, Event
 from maze.core.recording.event_schema import event_arrow_schema
@@ -98,35 +100,43 @@ class EventLogs:
         if log is None:
             return []
         event_class = None if isinstance(event, str) else event
-        return [record for _, record in self._of_log(log, number, part, event_class)]
+        return self.records(log, self._table_of_episode(log, number, part), event_class)
 
-    def _all_of_episode(self, number: int, part: str) -> list[RecordedEvent]:
-        found = [pair for log in self.parts_by_log for pair in self._of_log(log, number, part, None)]
-        found.sort(key=lambda pair: pair[0])
+    def tables_of_episode(self, number: int, part: str) -> dict[str, pa.Table]:
+        """The events of an episode as columns, in order, by the name of their log."""
+        tables = {log: self._table_of_episode(log, number, part) for log in self.parts_by_log}
+        tables = {log: table for log, table in tables.items() if len(table)}
+        sequences = np.concatenate([np.empty(0, np.int64), *(numpy_array(t["sequence"]) for t in tables.values())])
+        ended = tables.get(EpisodeEnded.__name__)
         # EpisodeEnded is the last event of each episode, so that its place tells how many others there have to be.
-        if [sequence for sequence, _ in found] != list(range(len(found))) or (
-            not found or found[-1][1].name != EpisodeEnded.__name__
+        if (np.sort(sequences) != np.arange(len(sequences))).any() or (
+            ended is None or numpy_array(ended["sequence"])[-1] != len(sequences) - 1
         ):
             raise DamagedRecordingError(
-                f"events of episode {number} are missing: there are {len(found)} in {self._folder}/*/{part}.parquet"
+                f"events of episode {number} are missing: there are {len(sequences)} in {self._folder}/*/{part}.parquet"
             )
-        return [record for _, record in found]
+        return tables
 
-    def _of_log(
-        self, log: str, number: int, part: str, event_class: type[Event] | None
-    ) -> list[tuple[int, RecordedEvent]]:
-        if part not in self.parts_by_log[log]:
+    def records(self, log: str, table: pa.Table, event_class: type[Event] | None = None) -> list[RecordedEvent]:
+        """Rows of a log as events."""
+        if not len(table):
             return []
-        found: list[tuple[int, RecordedEvent]] = []
-        for rows in self.file(log, part).rows_of(number):
-            table = self._block(log, part, rows.row_group).slice(rows.start, rows.stop - rows.start)
-            columns = [column.to_pylist() for column in table.columns]
-            _, _, steps, times, names, agent_ids, sequences, *values = columns
-            events = _events(event_class, table.column_names[_N_PLACE_COLUMNS:], values, len(table))
-            actors = [ActorID(self._step_keys[name], agent) for name, agent in zip(names, agent_ids, strict=True)]
-            records = map(RecordedEvent, steps, times, actors, [log] * len(table), events)
-            found += zip(sequences, records, strict=True)
-        return found
+        columns = [column.to_pylist() for column in table.columns]
+        _, _, steps, times, names, agent_ids, _, *values = columns
+        events = _events(event_class, table.column_names[_N_PLACE_COLUMNS:], values, len(table))
+        actors = [ActorID(self._step_keys[name], agent) for name, agent in zip(names, agent_ids, strict=True)]
+        return list(map(RecordedEvent, steps, times, actors, [log] * len(table), events))
+
+    def _all_of_episode(self, number: int, part: str) -> list[RecordedEvent]:
+        tables = self.tables_of_episode(number, part)
+        found = [record for log, table in tables.items() for record in self.records(log, table)]
+        sequences = np.concatenate([numpy_array(table["sequence"]) for table in tables.values()])
+        return [found[position] for position in np.argsort(sequences).tolist()]
+
+    def _table_of_episode(self, log: str, number: int, part: str) -> pa.Table:
+        ranges = self.file(log, part).rows_of(number) if part in self.parts_by_log[log] else []
+        blocks = [self._block(log, part, rows.row_group).slice(rows.start, rows.stop - rows.start) for rows in ranges]
+        return pa.concat_tables(blocks) if blocks else pa.table({})
 
     def _log_of_class(self, event_class: type[Event]) -> str | None:
         qualified = f"{event_class.__module__}.{event_class.__qualname__}"

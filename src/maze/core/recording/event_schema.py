@@ -13,7 +13,7 @@ import pyarrow as pa
 from maze.core.arrow_arrays import number_array, repeated_string, string_array
 from maze.core.env.actor_id import ActorID
 from maze.core.env.event import Event
-from maze.core.recording.episode_row import EpisodeRow
+from maze.core.recording.episode_row import EpisodeRows
 from maze.core.recording.event_block import EventBlock, EventColumn, field_names
 
 _SCALARS = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string(), bytes: pa.binary()}
@@ -87,21 +87,26 @@ def event_columns(blocks: Sequence[tuple[int, int, EventBlock]], step_keys: Sequ
     ]
 
 
-def episode_ended_columns(ends: Sequence[tuple[EpisodeRow, ActorID, int]]) -> list[Any]:
-    """Columns of `EpisodeEnded`, which every episode has, from (row, last actor, number of other events) of each."""
-    rows = [row for row, _, _ in ends]
-    lengths = np.array([row.length for row in rows])
+def episode_ended_columns(rows: EpisodeRows, actors: Sequence[ActorID], n_events: Sequence[int]) -> list[Any]:
+    """Columns of `EpisodeEnded`, which every episode has.
+
+    Args:
+        rows: Of the episodes.
+        actors: Who acted last in each.
+        n_events: How many other events each has.
+    """
+    lengths = np.array(rows["length"])
     return [
-        np.array([row.number for row in rows]),
-        np.array([(row.n_decisions or 0) - 1 for row in rows]),
+        np.array(rows["number"]),
+        np.array(rows["n_decisions"]) - 1,
         lengths,
-        string_array([str(actor[0]) for _, actor, _ in ends]),
-        np.array([actor[1] for _, actor, _ in ends]),
-        np.array([n_events for _, _, n_events in ends]),
+        string_array([str(step_key) for step_key, _ in actors]),
+        np.array([agent_id for _, agent_id in actors]),
+        np.array(n_events),
         lengths,
-        np.array([row.episode_return for row in rows]),
-        np.array([row.terminated for row in rows]),
-        np.array([row.truncated for row in rows]),
+        np.array(rows["episode_return"]),
+        np.array(rows["terminated"]),
+        np.array(rows["truncated"]),
     ]
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from maze.core.env.actor_id import ActorID
 from maze.core.env.event import EpisodeEnded, Event
-from maze.core.recording.episode_row import EpisodeRow, episode_rows_to_table
+from maze.core.recording.episode_row import EpisodeRow, EpisodeRows
 from maze.core.recording.event_block import EventBlock
 from maze.core.recording.event_schema import (
     columns_to_batch,
@@ -23,13 +23,13 @@ from maze.core.recording.event_schema import (
     event_columns,
     recordable,
 )
-from maze.core.recording.trajectory_schema import PackedSegment, TrajectorySchema
+from maze.core.recording.trajectory_schema import PackedSegment, PackedSegments, TrajectorySchema
 
 EPISODE_ENDED_SCHEMA = event_arrow_schema(EpisodeEnded)
 _EVENTS_PER_BLOCK = 16384
 _EPISODES_PER_ROW_GROUP = 4096
 _EPISODES_PER_BLOCK = 1024
-"""Rows of `episodes/` that are kept as objects: columns need less memory, and no garbage collection."""
+"""Rows of `episodes/` that are kept as Python's objects, which need more memory than tables."""
 
 
 class Part:
@@ -48,23 +48,22 @@ class Part:
         """Begin an empty part; no file is opened before there is something to write."""
         self.name = name
         self.numbers: list[int] = []
-        self._rows: list[EpisodeRow] = []
+        self._rows = EpisodeRows()
         self._tables: list[pa.Table] = []
         self._end_batches: list[pa.RecordBatch] = []
         self._run_dir, self._schema = run_dir, schema
         self._files: dict[Path, pq.ParquetWriter] = {}
-        self._pending: list[tuple[int, PackedSegment]] = []
-        self._n_pending = 0
+        self._segments = PackedSegments()
         self._events: dict[type[Event], list[tuple[int, int, EventBlock]]] = {}
         self._n_events: Counter[type[Event]] = Counter()
-        self._ends: list[tuple[EpisodeRow, ActorID, int]] = []
+        self._last_actors: list[ActorID] = []
+        self._event_counts: list[int] = []
         self._event_files: dict[type[Event], tuple[Path, pa.Schema]] = {}
 
     def add_trajectory(self, number: int, packed: PackedSegment) -> None:
         """Add a stretch of an episode's rows."""
-        self._pending.append((number, packed._replace(events=[]) if packed.events else packed))
-        self._n_pending += packed.n_rows
-        if self._n_pending >= self._schema.segment_rows:
+        self._segments.add(number, packed._replace(events=()) if packed.events else packed)
+        if self._segments.total_rows >= self._schema.segment_rows:
             self._write_trajectories()
 
     def add_events(self, number: int, first_sequence: int, blocks: Sequence[EventBlock]) -> None:
@@ -84,11 +83,15 @@ class Part:
                 self._write_events(block.event_class)
 
     def add_episode(self, row: EpisodeRow, last_actor: ActorID | None = None, n_events: int = 0) -> None:
-        """Add what is kept of an episode, and, where its last actor is given, the event that it has ended."""
+        """Add what is kept of an episode, and, where its last actor is given, the event that it has ended.
+
+        A part has the last actors of all its episodes, or of none.
+        """
         self.numbers.append(row.number)
-        self._rows.append(row)
+        self._rows.add(row)
         if last_actor is not None:
-            self._ends.append((row, last_actor, n_events))
+            self._last_actors.append(last_actor)
+            self._event_counts.append(n_events)
         if len(self._rows) >= _EPISODES_PER_BLOCK:
             self._gather_rows()
 
@@ -98,7 +101,7 @@ class Part:
         Raises:
             OSError: If the disk does not take it; nothing of the part is readable then.
         """
-        if self._pending:
+        if self._segments.numbers:
             self._write_trajectories()
         for event_class in list(self._events):
             self._write_events(event_class)
@@ -127,18 +130,17 @@ class Part:
 
     def _write_trajectories(self) -> None:
         path = self._run_dir / "trajectory_data" / f"{self.name}.parquet"
-        batch = self._schema.to_batch(self._pending, self.name)
+        batch = self._schema.to_batch(self._segments, self.name)
         self._open(path, self._schema.arrow_schema).write_batch(batch)
-        self._pending, self._n_pending = [], 0
+        self._segments = PackedSegments()
 
     def _gather_rows(self) -> None:
-        """Turn the latest rows, and the events that their episodes ended with, into columns."""
-        if self._ends:
-            self._end_batches.append(
-                columns_to_batch(episode_ended_columns(self._ends), EPISODE_ENDED_SCHEMA, self.name)
-            )
-        self._tables.append(episode_rows_to_table(self._rows, self.name))
-        self._rows, self._ends = [], []
+        """Turn the latest rows, and the events that their episodes ended with, into tables."""
+        if self._last_actors:
+            ended = episode_ended_columns(self._rows, self._last_actors, self._event_counts)
+            self._end_batches.append(columns_to_batch(ended, EPISODE_ENDED_SCHEMA, self.name))
+        self._tables.append(self._rows.to_table(self.name))
+        self._rows, self._last_actors, self._event_counts = EpisodeRows(), [], []
 
     def _write_events(self, event_class: type[Event]) -> None:
         self._n_events[event_class] = 0

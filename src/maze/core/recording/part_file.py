@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from maze.core.arrow_arrays import number_array
+from maze.core.arrow_arrays import number_array, numpy_array
 
 
 class DamagedRecordingError(Exception):
@@ -41,6 +41,7 @@ class PartFile:
         """Remember the path; nothing is read yet."""
         self.path = path
         self._expected = expected
+        self._footer: pq.FileMetaData | None = None
 
     def read(self, row_group: int, columns: Sequence[str] | None = None) -> pa.Table:
         """Read columns of a row group; None: all of them.
@@ -121,7 +122,7 @@ class PartFile:
     def _runs(self) -> tuple[np.ndarray, np.ndarray]:
         """Episode of each range of rows, ascending, and the ranges, int64 of shape (n, 3)."""
         metadata = self.metadata
-        episodes = self.read_all(["episode"])["episode"].to_numpy()
+        episodes = numpy_array(self.read_all(["episode"])["episode"])
         group_starts = np.cumsum([0, *(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))])
         if len(episodes) != group_starts[-1]:
             raise DamagedRecordingError(f"{self.path} is damaged: the numbers of its rows differ")
@@ -134,12 +135,14 @@ class PartFile:
         return episodes[starts][order], ranges[order]
 
     def _opened(self) -> pq.ParquetFile:
-        file = self._checked(lambda: pq.ParquetFile(self.path, page_checksum_verification=True))
+        # Of a file with many row groups, most of the time goes into reading the footer: it is read once.
+        file = self._checked(lambda: pq.ParquetFile(self.path, metadata=self._footer, page_checksum_verification=True))
         # Footers have no checksum, but they say twice what the columns are.
         expected = self._checked(lambda: _schema_of_writer(file)) if self._expected is None else self._expected
         if not file.schema_arrow.equals(expected):
             file.close()
             raise DamagedRecordingError(f"{self.path} is damaged: its columns are not those that were written")
+        self._footer = file.metadata
         return file
 
     def _validated(self, read: Callable[[], pa.Table]) -> pa.Table:
@@ -168,5 +171,5 @@ def sorted_by_episode(table: pa.Table) -> pa.Table:
         >>> sorted_by_episode(pa.table({"episode": [1, 0, 0], "step": [0, 0, 1]})).to_pydict()
         {'episode': [0, 0, 1], 'step': [0, 1, 0]}
     """
-    order = np.argsort(table["episode"].to_numpy(), kind="stable")
+    order = np.argsort(numpy_array(table["episode"]), kind="stable")
     return table if (order[1:] > order[:-1]).all() else table.take(number_array(order))

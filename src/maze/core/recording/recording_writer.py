@@ -94,10 +94,6 @@ class RecordingWriter:
             self._own_parts.append(draft.part)
         return row
 
-    def add_failed(self, row: EpisodeRow) -> None:
-        """Take in an episode that failed for good."""
-        self._part.add_episode(row)
-
     def abandon(self, draft: EpisodeDraft) -> None:
         """Forget an episode that will not be finished."""
         if draft.part is not None:

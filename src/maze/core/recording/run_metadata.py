@@ -62,7 +62,11 @@ def recorded_schema(metadata: dict[str, Any]) -> TrajectorySchema:
         ValueError: If they are missing or damaged.
     """
     try:
-        return TrajectorySchema(_spaces(metadata["observation_spaces"]), _spaces(metadata["action_spaces"]))
+        return TrajectorySchema(
+            _spaces(metadata["observation_spaces"]),
+            _spaces(metadata["action_spaces"]),
+            output_spaces=_spaces(metadata.get("policy_output_spaces", [])),
+        )
     except (KeyError, TypeError) as error:
         raise ValueError(f"{FILE_NAME} does not describe the run's spaces ({error!r}): it is damaged") from None
 

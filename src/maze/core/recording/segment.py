@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, NamedTuple
 
 from maze.core.env.actor_id import FLAT_ACTOR, ActorID
 from maze.core.env.event import Event, EventRecord
+from maze.core.env.structured_env import Departure
 
 NO_SEED = -1
 """Stands for the seed of an episode that was recorded elsewhere, and its seed not."""
@@ -59,8 +61,12 @@ class Segment:
     """Each decision's share of the rewards; behind them, where something has come too late for the decisions of their
     actors, one per final observation, NaN for none. None: the rewards themselves."""
 
-    actors_done: list[bool] | None = None
-    """Whether the actor decided for the last time. None: only at the episode's end."""
+    departures: dict[int, Departure] = field(default_factory=dict)
+    """By row: how the actor's part ended with that decision; by that of its final observation where it has come too
+    late for the decision. A flat environment's is empty, for its actor's part is the episode."""
+
+    policy_outputs: list[Mapping[str, Any]] | None = None
+    """What the policy told of each decision, empty where it told nothing. None: it was not asked."""
 
     terminated: bool = False
     """The episode ended with the last decision here, as the environment's dynamics have it."""

@@ -17,10 +17,18 @@ from maze.core.env.actor_id import StepKey
 from maze.core.recording.decision_error import DecisionError
 from maze.core.recording.event_block import EventBlock, pack_events
 from maze.core.recording.misfit import find_misfit
+from maze.core.recording.output_columns import OutputColumns, PackedOutputs
 from maze.core.recording.segment import Segment
 from maze.core.recording.space_check import SpaceCheck
 from maze.core.recording.space_codec import Packed, space_codec
-from maze.core.recording.turn_columns import pack_actors, pack_by_key, pack_credits, spread
+from maze.core.recording.turn_columns import (
+    pack_actors,
+    pack_by_key,
+    pack_credits,
+    pack_departures,
+    pack_ends,
+    spread,
+)
 
 
 class PackedSegment(NamedTuple):
@@ -42,10 +50,10 @@ class PackedSegment(NamedTuple):
     times: bytes | None
     """int64, one per row; None: flat, where time is the index of the decision."""
 
-    observations: list[Packed]
+    observations: Sequence[Packed]
     """One per step key, of the rows that have it."""
 
-    actions: list[Packed]
+    actions: Sequence[Packed]
     """One per step key, of the decisions that have it."""
 
     rewards: bytes
@@ -55,12 +63,40 @@ class PackedSegment(NamedTuple):
     """float64, one per row, NaN for final observations beside which there is none; flat: one per decision."""
 
     terminated: bytes
-    """One bool per decision."""
+    """One bool per row: whether the actor's part ended with it; flat: one per decision."""
 
     truncated: bytes
-    """One bool per decision."""
+    """One bool per row: whether the actor was cut behind it; flat: one per decision."""
 
-    events: list[EventBlock]
+    events: Sequence[EventBlock]
+
+    outputs: PackedOutputs | None
+    """What the policy told of the decisions; None: it is not recorded."""
+
+
+class PackedSegments:
+    """Segments of many episodes that wait to be written, field by field.
+
+    One object for all of them: what is kept per episode would keep the garbage collector busy.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.numbers: list[int] = []
+        self.total_rows = 0
+        self._fields: dict[str, list[Any]] = {name: [] for name in PackedSegment._fields}
+        self._columns = list(self._fields.values())
+
+    def add(self, number: int, packed: PackedSegment) -> None:
+        """Add a stretch of the episode `number`."""
+        self.numbers.append(number)
+        self.total_rows += packed.n_rows
+        for column, value in zip(self._columns, packed, strict=True):
+            column.append(value)
+
+    def __getitem__(self, field: str) -> list[Any]:
+        """What the segments have in a field, one after the other."""
+        return self._fields[field]
 
 
 class TrajectorySchema:
@@ -70,6 +106,8 @@ class TrajectorySchema:
         observation_spaces: By step key.
         action_spaces: By step key; the same keys.
         space_check: Checks what is packed; None: only types and shapes are, as codecs do.
+        output_spaces: What the policy tells of its decisions, by those step keys of which it tells something; the hash
+            of an episode does not depend on it.
 
     Raises:
         ValueError: If the keys differ, or two of them have the same name.
@@ -85,6 +123,7 @@ class TrajectorySchema:
         observation_spaces: Mapping[StepKey, gymnasium.Space[Any]],
         action_spaces: Mapping[StepKey, gymnasium.Space[Any]],
         space_check: SpaceCheck | None = None,
+        output_spaces: Mapping[StepKey, gymnasium.spaces.Dict] | None = None,
     ) -> None:
         """Choose a codec for each space."""
         self.step_keys = list(observation_spaces)
@@ -99,10 +138,11 @@ class TrajectorySchema:
         self.key_index = {key: index for index, key in enumerate(self.step_keys)}
         self.counted_actions = [_countable(action_spaces[key]) for key in self.step_keys]
         self.segment_rows = _rows_of_32_mib([*observation_spaces.values(), *action_spaces.values()])
-        self.has_large_rows = self.segment_rows < _MOST_ROWS
+        self.has_large_rows = self.segment_rows < MOST_ROWS
         self.observation_codecs = [space_codec(observation_spaces[key]) for key in self.step_keys]
         self.action_codecs = [space_codec(action_spaces[key]) for key in self.step_keys]
         self._codecs = self.observation_codecs + self.action_codecs
+        self.outputs = OutputColumns(output_spaces, self.step_keys) if output_spaces else None
         self.arrow_schema = pa.schema(
             [
                 pa.field("part", pa.dictionary(pa.int32(), pa.string()), nullable=False),
@@ -117,6 +157,7 @@ class TrajectorySchema:
                 pa.field("credit", pa.float64()),
                 pa.field("terminated", pa.bool_()),
                 pa.field("truncated", pa.bool_()),
+                *([] if self.outputs is None else [self.outputs.field]),
             ]
         )
 
@@ -124,6 +165,17 @@ class TrajectorySchema:
         if self.flat:
             return codecs[0].field(name)
         return pa.field(name, pa.struct([codec.field(name) for name, codec in zip(self.names, codecs, strict=True)]))
+
+    @property
+    def recorded_outputs(self) -> OutputColumns:
+        """What is recorded of what the policy tells.
+
+        Raises:
+            ValueError: If nothing is.
+        """
+        if self.outputs is None:
+            raise ValueError("the run was recorded without policy outputs: record it with record_policy_outputs=true")
+        return self.outputs
 
     def pack(self, segment: Segment) -> PackedSegment:
         """Turn the lists of a segment into bytes.
@@ -145,8 +197,8 @@ class TrajectorySchema:
         n = len(segment.actions)
         keys = agent_ids = times = None
         if segment.actors is None or segment.times is None:
-            observations = [self.observation_codecs[0].pack(segment.observations)]
-            actions = [self.action_codecs[0].pack(segment.actions)]
+            observations: Sequence[Packed] = (self.observation_codecs[0].pack(segment.observations),)
+            actions: Sequence[Packed] = (self.action_codecs[0].pack(segment.actions),)
         else:
             keys, agent_ids = pack_actors(segment.actors, self.key_index)
             times = array("q", segment.times).tobytes()
@@ -155,7 +207,6 @@ class TrajectorySchema:
         if self.space_check is not None:
             self.space_check(segment, keys, self.observation_codecs, observations)
         rewards = array("d", segment.rewards).tobytes()
-        done = bytes(n) if segment.actors_done is None else bytes(map(bool, segment.actors_done))
         return PackedSegment(
             segment.start,
             n,
@@ -167,9 +218,9 @@ class TrajectorySchema:
             actions,
             rewards,
             rewards if keys is None else pack_credits(segment, rewards),
-            done[:-1] + b"\1" if segment.terminated else done,
-            bytes(n - 1) + b"\1" if segment.truncated else bytes(n),
-            pack_events(segment, keys, agent_ids, times) if segment.events else [],
+            *(pack_ends(segment) if keys is None else pack_departures(segment)),
+            pack_events(segment, keys, agent_ids, times) if segment.events else (),
+            None if self.outputs is None else self.outputs.pack(segment, keys),
         )
 
     def canonical_pieces(self, packed: PackedSegment) -> list[Any]:
@@ -180,46 +231,50 @@ class TrajectorySchema:
         pieces: list[Any] = [_two_integers(packed.start, packed.n_rows)]
         if packed.keys is not None:
             pieces += (packed.keys, packed.agent_ids, packed.times)
-        for codec, samples in zip(self._codecs, packed.observations + packed.actions, strict=True):
+        for codec, samples in zip(self._codecs, (*packed.observations, *packed.actions), strict=True):
             pieces += codec.packed_bytes(samples)
         pieces += (packed.rewards, packed.terminated, packed.truncated)
         for block in packed.events:
             pieces += block.canonical_bytes()
         return pieces
 
-    def to_batch(self, segments: Sequence[tuple[int, PackedSegment]], part: str) -> pa.RecordBatch:
-        """Turn the segments of several episodes, (number, segment) each, into one block of rows."""
-        blocks = [columns for _, columns in segments]
-        flat = blocks[0].keys is None
-        n_rows = np.array([block.n_rows for block in blocks])
-        total = int(n_rows.sum())
-        n_decisions = np.repeat([block.n_decisions for block in blocks], n_rows)
+    def to_batch(self, segments: PackedSegments, part: str) -> pa.RecordBatch:
+        """Turn the segments of several episodes into one block of rows."""
+        flat = segments["keys"][0] is None
+        total = segments.total_rows
+        n_rows = np.array(segments["n_rows"])
+        n_decisions = np.repeat(segments["n_decisions"], n_rows)
         row = np.arange(total) - np.repeat(np.cumsum(n_rows) - n_rows, n_rows)
         decided = row < n_decisions
-        step = np.minimum(row, n_decisions) + np.repeat([block.start for block in blocks], n_rows)
-        keys = np.zeros(total, np.int8) if flat else _joined([block.keys for block in blocks], np.int8)
-        rewards = _nullable(_joined([block.rewards for block in blocks], np.float64), decided)
+        step = np.minimum(row, n_decisions) + np.repeat(segments["start"], n_rows)
+        keys = np.zeros(total, np.int8) if flat else _joined(segments["keys"], np.int8)
+        rewards = _nullable(_joined(segments["rewards"], np.float64), decided)
         shares = rewards
         if not flat:
-            shares = _joined([block.credits for block in blocks], np.float64)
+            shares = _joined(segments["credits"], np.float64)
             shares = number_array(shares, decided | ~np.isnan(shares))
         columns = [
             repeated_string(part, total),
-            number_array(np.repeat([number for number, _ in segments], n_rows)),
+            number_array(np.repeat(segments.numbers, n_rows)),
             number_array(step),
-            number_array(step if flat else _joined([block.times for block in blocks], np.int64)),
+            number_array(step if flat else _joined(segments["times"], np.int64)),
             pa.DictionaryArray.from_arrays(number_array(keys.astype(np.int32)), string_array(self.names)),
-            number_array(
-                np.zeros(total, np.int64) if flat else _joined([block.agent_ids for block in blocks], np.int64)
-            ),
-            self._values("observation", [block.observations for block in blocks], keys, np.ones(total, np.bool_)),
-            self._values("action", [block.actions for block in blocks], keys, decided),
+            number_array(np.zeros(total, np.int64) if flat else _joined(segments["agent_ids"], np.int64)),
+            self._values("observation", segments["observations"], keys, np.ones(total, np.bool_)),
+            self._values("action", segments["actions"], keys, decided),
             rewards,
             shares,
-            _nullable(_joined([block.terminated for block in blocks], np.bool_), decided),
-            _nullable(_joined([block.truncated for block in blocks], np.bool_), decided),
+            self._flags(segments["terminated"], decided, flat=flat),
+            self._flags(segments["truncated"], decided, flat=flat),
         ]
+        if self.outputs is not None:
+            columns.append(self.outputs.to_arrow(segments["outputs"], keys, decided))
         return pa.RecordBatch.from_arrays(columns, schema=self.arrow_schema)
+
+    def _flags(self, blocks: Sequence[bytes], decided: np.ndarray, *, flat: bool) -> pa.Array:
+        """The column of flags, null for final observations but those beside which one stands."""
+        flags = _joined(blocks, np.bool_)
+        return _nullable(flags, decided) if flat else number_array(flags, decided | flags)
 
     def _values(self, name: str, blocks: Sequence[Sequence[Packed]], keys: np.ndarray, present: np.ndarray) -> pa.Array:
         """The column of observations or actions, from those per step key; null where a row has none of that key."""
@@ -237,6 +292,8 @@ class TrajectorySchema:
 
 
 MOST_COUNTED_ACTIONS = 256
+FEW_ACTIONS = 8
+"""Up to here it is faster to count the actions of a short episode one kind after the other than by numpy."""
 
 
 class CountedActions(NamedTuple):
@@ -245,21 +302,42 @@ class CountedActions(NamedTuple):
     start: int
     n: int
 
+    dtype: np.dtype[Any]
+
+    def counts(self, packed: bytes) -> list[int]:
+        """How often each action of the range was taken.
+
+        Example:
+            >>> actions = np.array([2, 0, 2])
+            >>> CountedActions(0, 3, actions.dtype).counts(actions.tobytes())
+            [1, 0, 2]
+        """
+        if self.n <= FEW_ACTIONS and 0 <= self.start <= MOST_COUNTED_ACTIONS - self.n:
+            lowest = packed[:: self.dtype.itemsize]
+            if packed.count(0) - lowest.count(0) == len(packed) - len(lowest):  # the other bytes are all zero
+                return list(map(lowest.count, range(self.start, self.start + self.n)))
+        indices = np.frombuffer(packed, self.dtype).astype(np.int64) - self.start
+        in_range = indices[(indices >= 0) & (indices < self.n)]
+        counts: list[int] = np.bincount(in_range, minlength=self.n).tolist()
+        return counts
+
 
 def _countable(space: gymnasium.Space[Any]) -> CountedActions | None:
     if isinstance(space, gymnasium.spaces.Discrete) and space.n <= MOST_COUNTED_ACTIONS:
-        return CountedActions(int(space.start), int(space.n))
+        return CountedActions(int(space.start), int(space.n), space.dtype.newbyteorder("<"))
     return None
 
 
-_MOST_ROWS = 8192
+MOST_ROWS = 8192
+"""Decisions that are held in memory at a time; fewer where they are large."""
+
 _two_integers = Struct("<qq").pack
 
 
 def _rows_of_32_mib(spaces: Sequence[gymnasium.Space[Any]]) -> int:
     """Decisions that are held in memory at a time: a power of two up to 8,192, by the spaces alone."""
     rows = 2**25 // max(sum(map(_sample_bytes, spaces)), 1)
-    return min(1 << max(rows.bit_length() - 1, 4), _MOST_ROWS)
+    return min(1 << max(rows.bit_length() - 1, 4), MOST_ROWS)
 
 
 def _sample_bytes(space: gymnasium.Space[Any]) -> int:

@@ -72,6 +72,34 @@ def pack_credits(segment: Segment, rewards: bytes) -> bytes:
     return shares + _NAN * (len(segment.observations) - len(shares) // len(_NAN))
 
 
+def pack_ends(segment: Segment) -> tuple[bytes, bytes]:
+    r"""Whether each decision of a flat environment was the last before an end, and before a cut: one bool each.
+
+    Example:
+        >>> pack_ends(Segment(0, actions=[1, 0], terminated=True))
+        (b'\x00\x01', b'\x00\x00')
+    """
+    n = len(segment.actions)
+    none, last = bytes(n), bytes(n - 1) + b"\1"
+    return last if segment.terminated else none, last if segment.truncated else none
+
+
+def pack_departures(segment: Segment) -> tuple[bytes, bytes]:
+    r"""Whether each row ended its actor's part, and whether that was cut behind it: one bool per row.
+
+    Example:
+        >>> pack_departures(Segment(0, [0, 0, 0], [1, 0], departures={0: "truncated"}, terminated=True))
+        (b'\x00\x01\x00', b'\x01\x00\x00')
+    """
+    terminated, truncated = bytearray(len(segment.observations)), bytearray(len(segment.observations))
+    departures = segment.departures
+    if segment.terminated or segment.truncated:
+        departures = {len(segment.actions) - 1: "terminated" if segment.terminated else "truncated", **departures}
+    for row, how in departures.items():
+        (terminated if how == "terminated" else truncated)[row] = True
+    return bytes(terminated), bytes(truncated)
+
+
 def spread(values: pa.Array, present: np.ndarray) -> pa.Array:
     """Values on the present rows, in order, and null on the others.
 

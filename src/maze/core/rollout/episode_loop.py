@@ -13,6 +13,7 @@ from maze.core.env.gym_env import GymEnv
 from maze.core.env.structured_env import StructuredEnv
 from maze.core.recording.decision_error import DecisionError
 from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
+from maze.core.recording.trajectory_schema import MOST_ROWS
 from maze.core.rollout.failed_decision import explained
 from maze.core.rollout.turns import Turns, turns_of
 from maze.factory import ConfigurationError
@@ -27,7 +28,7 @@ class LoopSettings(NamedTuple):
     max_episode_steps: int = 0
     """Rounds after which the runner cuts an episode; 0: it does not."""
 
-    segment_rows: int = 16384
+    segment_rows: int = MOST_ROWS
     """Decisions after which a stretch of the episode is handed over, so that memory stays bounded."""
 
     copy_observations: bool = False
@@ -217,11 +218,11 @@ class _Play:
         if is_last and turns is None:
             segment.observations.append(observation)
         elif is_last and turns is not None:
-            turns.add_final_observations(segment, self._env.final_observations() or {turns.actor: observation})
+            turns.end(segment, self._env.final_observations() or {turns.actor: observation})
         if self._held is not None:
             self._on_segment(self._held)
-        # What is earned may be credited to decisions of the segment before: it is held back meanwhile.
-        self._held = segment if turns is not None and turns.splits_rewards and not is_last else None
+        # Actors earn something, or leave, behind decisions of the segment before: it is held back meanwhile.
+        self._held = segment if turns is not None and not is_last else None
         if self._held is None:
             self._on_segment(segment)
         return is_last

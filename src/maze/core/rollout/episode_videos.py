@@ -39,12 +39,7 @@ class EpisodeVideos:
         """
         if env.render_mode == "human":
             return
-        frame = env.render() if env.render_mode == "rgb_array" else None
-        if not isinstance(frame, np.ndarray) or frame.shape[2:] != (3,):
-            raise ConfigurationError(
-                f"{type(env.unwrapped).__name__}.render() gives no picture with render_mode={env.render_mode!r}: "
-                "it needs the render mode 'rgb_array', or runner.render=false"
-            )
+        frame = picture_of(env)
         if self._shown is None or self._shown[0] != spec.number or self._shown[1] is not env:
             self.close()
             self._open(spec.number, frame, env.metadata.get("render_fps", DEFAULT_FPS))
@@ -74,6 +69,21 @@ class EpisodeVideos:
 
         picture = np.ascontiguousarray(frame[: self._stream.height, : self._stream.width])
         self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+
+
+def picture_of(env: StructuredEnv) -> np.ndarray:
+    """What an environment shows now, RGB, uint8 of shape (height, width, 3).
+
+    Raises:
+        ConfigurationError: If it gives no picture.
+    """
+    frame = env.render() if env.render_mode == "rgb_array" else None
+    if not isinstance(frame, np.ndarray) or frame.shape[2:] != (3,):
+        raise ConfigurationError(
+            f"{type(env.unwrapped).__name__}.render() gives no picture with render_mode={env.render_mode!r}: "
+            "it needs the render mode 'rgb_array', or runner.render=false"
+        )
+    return frame
 
 
 def check_videos() -> None:

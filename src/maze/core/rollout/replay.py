@@ -207,13 +207,13 @@ class _Replay:
 
     def carry_out(self, recorded: EpisodeSegment) -> Generator[int, None, bool]:
         """Carry out the actions of a stretch; returns whether the episode goes on."""
-        for index, (actor, time, observation, action) in enumerate(_decisions(recorded, self._schema)):
+        for index, (actor, time, observation, action) in enumerate(decisions_of(recorded, self._schema)):
             if self._n == 0:
                 if not self._advance(None):
                     return False
                 yield IN_RESET
             self._compare_decision(actor, time, observation)
-            if not self._advance(self._as_given(action)):
+            if not self._advance(given_action(action, as_python_integers=self._as_python_integers)):
                 return False
             self._compare_outcome(float(recorded.rewards[index]))
             yield self._n
@@ -297,16 +297,6 @@ class _Replay:
             codec = self._schema.observation_codecs[self._schema.key_index[actor.step_key]]
             self._differ(self._n - 1, difference(codec, observation, now[actor], "final observation"))
 
-    def _as_given(self, action: Any) -> Any:
-        """An action in memory of its own, for what is recorded must not be written into."""
-        if isinstance(action, np.integer) and self._as_python_integers:
-            return int(action)
-        if isinstance(action, dict):
-            return {key: self._as_given(value) for key, value in action.items()}
-        if isinstance(action, tuple):
-            return tuple(map(self._as_given, action))
-        return deepcopy(action)
-
     def _differ(self, step: int, what: str | None) -> None:
         if what and self._first is None:
             self._first, self._what = step, what
@@ -334,7 +324,7 @@ class _GloballySeeded(StructuredWrapper):
         return self.env.reset(seed=seed, options=options)
 
 
-def _decisions(segment: EpisodeSegment, schema: TrajectorySchema) -> Iterator[tuple[ActorID, int, Any, Any]]:
+def decisions_of(segment: EpisodeSegment, schema: TrajectorySchema) -> Iterator[tuple[ActorID, int, Any, Any]]:
     """Actor, time, observation and action of each decision."""
     observations, actions = segment.observations, segment.actions
     if schema.flat:
@@ -342,6 +332,20 @@ def _decisions(segment: EpisodeSegment, schema: TrajectorySchema) -> Iterator[tu
         observations = map(partial(schema.observation_codecs[0].row, observations), rows)
         actions = map(partial(schema.action_codecs[0].row, actions), rows)
     return zip(segment.actor_ids, segment.times.tolist(), observations, actions, strict=True)
+
+
+def given_action(action: Any, *, as_python_integers: bool) -> Any:
+    """A recorded action as an environment may get it: in memory of its own, for it may be written into.
+
+    Args:
+        action: The recorded one.
+        as_python_integers: Whether a single discrete one becomes an `int`; all others have been given as recorded.
+
+    Example:
+        >>> given_action(np.int64(3), as_python_integers=True)
+        3
+    """
+    return int(action) if isinstance(action, np.integer) and as_python_integers else deepcopy(action)
 
 
 def _check_spaces(env: StructuredEnv, recording: Recording) -> None:

@@ -23,6 +23,7 @@ class RolloutJob:
 
     record_trajectory: bool = True
     record_event_logs: bool = True
+    record_policy_outputs: bool = False
 
     n_envs: int | None = None
     """Slots of a worker; None: as many as the policy asks for."""

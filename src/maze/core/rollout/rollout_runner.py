@@ -31,6 +31,7 @@ class RolloutRunner(ABC):
             environment's own limit.
         record_trajectory: Whether `trajectory_data/` is written.
         record_event_logs: Whether `event_logs/` are written.
+        record_policy_outputs: Whether what the policy tells of its decisions is written to `trajectory_data/`.
         deterministic: Whether the policy shall decide without chance, if it can.
         episodes: Numbers of the episodes to play, in place of the first `n_episodes`.
         n_envs: Environments per process that a batching policy decides for at once; None: as the policy asks for.
@@ -50,6 +51,7 @@ class RolloutRunner(ABC):
         max_episode_steps: int | None = 200,
         record_trajectory: bool = True,
         record_event_logs: bool = True,
+        record_policy_outputs: bool = False,
         deterministic: bool = False,
         episodes: Sequence[int] | None = None,
         n_envs: int | None = None,
@@ -66,11 +68,16 @@ class RolloutRunner(ABC):
         at_least("grace_time", grace_time, 0)
         if on_error not in {"continue", "stop"}:
             raise ConfigurationError(f"on_error={on_error!r}: choose 'continue' or 'stop'")
+        if record_policy_outputs and not record_trajectory:
+            raise ConfigurationError(
+                "record_policy_outputs=true needs record_trajectory=true, for they are written beside the decisions"
+            )
         _check_episodes(episodes)
         self.n_episodes = n_episodes
         self.max_episode_steps = max_episode_steps or 0
         self.record_trajectory = record_trajectory
         self.record_event_logs = record_event_logs
+        self.record_policy_outputs = record_policy_outputs
         self.deterministic = deterministic
         self.episodes = episodes
         self.n_envs = n_envs
@@ -116,7 +123,7 @@ class RolloutRunner(ABC):
         policy_recipe = PolicyRecipe(agent, self.deterministic)
         env_recipe.check()
         policy_recipe.check()
-        seeding = seeding if isinstance(seeding, Seeding) else _seeding({} if seeding is None else seeding)
+        seeding = seeding if isinstance(seeding, Seeding) else seeding_from({} if seeding is None else seeding)
         directory = RunDirectory(Path(run_dir) if run_dir is not None else new_run_path(), resume=resume)
         try:
             job = RolloutJob(
@@ -126,6 +133,7 @@ class RolloutRunner(ABC):
                 max_episode_steps=self.max_episode_steps,
                 record_trajectory=self.record_trajectory,
                 record_event_logs=self.record_event_logs,
+                record_policy_outputs=self.record_policy_outputs,
                 n_envs=self.n_envs,
                 traits=EnvTraits(fresh=self.fresh_env),
             )
@@ -203,7 +211,17 @@ def _check_episodes(episodes: object) -> None:
         at_least("episodes", number, 0, whole=True)
 
 
-def _seeding(settings: object) -> Seeding:
+def seeding_from(settings: object) -> Seeding:
+    """Where the seeds of a run come from, as a configuration says it.
+
+    Raises:
+        ConfigurationError: If it says something else.
+
+    Example:
+        >>> seeding_from({"env_base_sed": 1})
+        Traceback (most recent call last):
+        maze.factory.ConfigurationError: seeding has no key 'env_base_sed': did you mean 'env_base_seed'?
+    """
     known = [field.name for field in fields(Seeding)]
     if not isinstance(settings, Mapping):
         raise ConfigurationError(f"seeding={settings!r}: give a Seeding, or a dict with some of {', '.join(known)}")

@@ -20,8 +20,10 @@ from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
 from maze.core.recording.space_check import SpaceCheck
 from maze.core.recording.trajectory_schema import TrajectorySchema
 from maze.core.rollout.episode_loop import EpisodePlay, LoopSettings, play_by_sending, play_episode
+from maze.core.rollout.exact_actions import exact_actions
 from maze.core.rollout.failed_decision import one_line
 from maze.core.rollout.heartbeat import Heartbeat, Phase
+from maze.core.rollout.policy_outputs import AskedPolicy, output_spaces
 from maze.core.rollout.probe import seed_global_generators
 from maze.core.rollout.rollout_job import Committed, Done, Failed, Noted, Report, RolloutJob
 from maze.factory import ConfigurationError
@@ -29,6 +31,8 @@ from maze.factory import ConfigurationError
 Source: TypeAlias = Callable[[], EpisodeSpec | None]
 """Gives the next episode to play; None: there is none at the moment."""
 
+Act: TypeAlias = Callable[[Any, ActorID, int], Any]
+"""Chooses an action, from an observation, the actor and the slot."""
 
 LoopArguments: TypeAlias = tuple[
     StructuredEnv, EpisodeSpec, LoopSettings, Callable[[Segment], None], MutableSequence[int], int
@@ -73,6 +77,8 @@ class _Play:
 class RolloutWorker:
     """Plays episodes in its slots, writes them, and reports: the same in every kind of runner.
 
+    The environment of a slot is built when it has its first episode, for there may be fewer episodes than slots.
+
     Args:
         job: What all workers of the run do.
         name: Unique among them; it begins the names of the parts that this one writes.
@@ -99,13 +105,16 @@ class RolloutWorker:
         self._job, self._report, self._show = job, report, show
         env = job.env()
         self.policy: StructuredPolicy = job.policy(env)
-        n_envs = 1 if job.traits.seed_globals else job.n_envs or self.policy.n_envs
-        self.heartbeat = heartbeat or Heartbeat([0] * Heartbeat.size(n_envs))
-        self._envs = [env, *(job.env(slot) for slot in range(1, n_envs))]
-        for slot, each in enumerate(self._envs):
-            self.policy.attach(each, slot)
+        told = output_spaces(self.policy, env.observation_spaces) if job.record_policy_outputs else None
+        if told is not None:
+            self.policy = AskedPolicy(self.policy)
+        self._n_envs = 1 if job.traits.seed_globals else job.n_envs or self.policy.n_envs
+        self.heartbeat = heartbeat or Heartbeat([0] * Heartbeat.size(self._n_envs))
+        self._envs: dict[int, StructuredEnv] = {0: env}
+        self.policy.attach(env, 0)
         self._env_name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
-        self._schema = TrajectorySchema(env.observation_spaces, env.action_spaces, SpaceCheck.of(env))
+        self._schema = TrajectorySchema(env.observation_spaces, env.action_spaces, SpaceCheck.of(env), told)
+        self._exact_actions = exact_actions(env.action_spaces)
         self.settings = LoopSettings(job.max_episode_steps, self._schema.segment_rows, job.traits.copy_observations)
         self._writer = self._recording_writer(name) if make_writer is None else make_writer(self._schema)
         self._drafts: dict[int, EpisodeDraft] = {}
@@ -118,7 +127,7 @@ class RolloutWorker:
             RecordingError: If the disk does not take what is written.
         """
         with one_torch_thread():
-            if len(self._envs) == 1 or self._show is not None:  # several at once cannot be watched
+            if self._n_envs == 1 or self._show is not None:  # several at once cannot be watched
                 while (spec := source()) is not None:
                     self._play_alone(spec)
             else:
@@ -142,7 +151,7 @@ class RolloutWorker:
         for slot in list(self._drafts):
             self._abandon(slot)
         self._writer.close()
-        for env in self._envs:
+        for env in self._envs.values():
             self._close_env(env)
 
     def _recording_writer(self, name: str) -> EpisodeWriter:
@@ -159,8 +168,8 @@ class RolloutWorker:
         """Play one episode, the policy deciding for one observation at a time."""
         try:
             draft = self._begin(spec, 0)
-            act = self.policy.act if self._show is None else self._showing_act(spec)
-            end = play_episode(*self._loop_arguments(draft, 0), act)
+            act = self.policy.act if self._exact_actions is None else self._act_exactly
+            end = play_episode(*self._loop_arguments(draft, 0), act if self._show is None else self._showing(spec, act))
             self._end(0, draft, end)
         except BaseException as error:  # noqa: BLE001 - an environment may raise anything at all, SystemExit included
             self._fail(0, spec, error)
@@ -169,8 +178,10 @@ class RolloutWorker:
         """Play as many episodes as there are slots, the policy deciding for all of them at once."""
         plays = self._plays
         while True:
-            for slot in range(len(self._envs)):
+            for slot in range(self._n_envs):
                 while slot not in plays and (spec := source()) is not None:
+                    if slot not in self._envs:
+                        self._build(slot)
                     self._advance(slot, spec)
             if not plays:
                 return
@@ -222,7 +233,12 @@ class RolloutWorker:
         actions = list(self.policy.act_batch(observations, actor_ids, slots))
         if len(actions) != len(slots):
             raise ValueError(f"act_batch returned {len(actions)} actions for {len(slots)} observations: return as many")
-        return actions
+        if self._exact_actions is None:
+            return actions
+        return [self._exact_actions[actor[0]](action) for actor, action in zip(actor_ids, actions, strict=True)]
+
+    def _act_exactly(self, observation: Any, actor_id: ActorID, slot: int) -> Any:
+        return self._exact_actions[actor_id[0]](self.policy.act(observation, actor_id, slot))  # type: ignore[index]
 
     def _raises(self, slot: int) -> bool:
         play = self._plays[slot]
@@ -243,7 +259,9 @@ class RolloutWorker:
         return draft
 
     def _loop_arguments(self, draft: EpisodeDraft, slot: int) -> LoopArguments:
-        add = partial(self._writer.add, draft)
+        add: Callable[[Segment], None] = partial(self._writer.add, draft)
+        if isinstance(self.policy, AskedPolicy):
+            add = self.policy.telling(slot, add)
         return self._envs[slot], draft.spec, self.settings, add, self.heartbeat.beats, 2 + 2 * slot
 
     def _end(self, slot: int, draft: EpisodeDraft, end: EpisodeEnd) -> None:
@@ -289,8 +307,11 @@ class RolloutWorker:
 
     def _renew(self, slot: int) -> None:
         self._close_env(self._envs[slot])
-        self._envs[slot] = self._job.env(slot)
-        self.policy.attach(self._envs[slot], slot)
+        self._build(slot)
+
+    def _build(self, slot: int) -> None:
+        self._envs[slot] = env = self._job.env(slot)
+        self.policy.attach(env, slot)
 
     def _close_env(self, env: StructuredEnv) -> None:
         try:
@@ -298,11 +319,11 @@ class RolloutWorker:
         except Exception as error:  # noqa: BLE001 - its episodes are complete, a failing close takes nothing from them
             self._report(Noted(f"{type(env.unwrapped).__name__}.close() raised {one_line(error)}"))
 
-    def _showing_act(self, spec: EpisodeSpec) -> Callable[[Any, ActorID, int], Any]:
+    def _showing(self, spec: EpisodeSpec, act: Act) -> Act:
         def show_and_act(observation: Any, actor_id: ActorID, slot: int) -> Any:
             if self._show is not None:
                 self._show(self._envs[0], spec)
-            return self.policy.act(observation, actor_id, slot)
+            return act(observation, actor_id, slot)
 
         return show_and_act
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
+from operator import attrgetter
 from secrets import token_hex
 from time import monotonic
 from typing import Any
@@ -40,6 +41,7 @@ from maze.factory import ConfigurationError
 
 PACKAGES = ("maze-rollouts", "gymnasium", "numpy", "pettingzoo", "pyarrow", "torch")
 SPACES = ("observation_spaces", "action_spaces")
+OUTPUT_SPACES = "policy_output_spaces"
 
 
 class RolloutStopped(Exception):  # noqa: N818 - what happened; the error is its cause
@@ -118,6 +120,7 @@ class Run:
             "deterministic": job.policy.deterministic,
             "record_trajectory": job.record_trajectory,
             "record_event_logs": job.record_event_logs,
+            "record_policy_outputs": job.record_policy_outputs,
         }
 
     @property
@@ -139,7 +142,8 @@ class Run:
         """Write run.json, and complete the job with what was found out.
 
         Raises:
-            ConfigurationError: If the environment has other spaces than the run that is resumed.
+            ConfigurationError: If the environment, or what the policy tells, has other spaces than in the run that is
+                resumed, or the policy's files are others.
         """
         for name in SPACES:
             known = self._resumed.get(name)
@@ -148,11 +152,25 @@ class Run:
                     f"the environment's {name} are not those of the run in {self.directory.path}: "
                     "resume it with the environment that it began with"
                 )
+        for (_, known), (file, content) in zip(
+            self._resumed.get("policy_files") or [], scouted.description["policy_files"], strict=False
+        ):
+            if known != content:
+                raise ConfigurationError(
+                    f"{file} is not what the run in {self.directory.path} began with: resume it with that file"
+                )
+        if self._resumed.get(SPACES[0]) and self._resumed.get(OUTPUT_SPACES, []) != json.loads(
+            json.dumps(scouted.description[OUTPUT_SPACES])
+        ):
+            raise ConfigurationError(
+                f"the policy's recorded outputs are not those of the run in {self.directory.path}: "
+                "resume it with the policy and the record_policy_outputs that it began with"
+            )
         traits = scouted.traits
         self.job = replace(self.job, traits=traits, n_envs=scouted.n_envs)
         self.metadata |= scouted.description
         self.metadata |= {"n_envs": scouted.n_envs, "traits": asdict(traits), "reproducible": traits.reproducible}
-        self.metadata["policy_hash"] = _policy_hash(self.job)
+        self.metadata["policy_hash"] = _policy_hash(self.job, scouted.description["policy_files"])
         if scouted.normalization is not None:
             self.directory.write_json(NORMALIZATION_FILE, scouted.normalization)
         self.directory.write_json("run.json", self.metadata)
@@ -169,10 +187,11 @@ class Run:
 
     def finish(self, ledger: EpisodeLedger, interruption: Interruption) -> RolloutResult:
         """Sum the run up, in statistics.json, in run.json and in the result."""
+        failures = sorted(ledger.failures, key=attrgetter("number"))
         with self._on_a_disk_that_may_be_full():
-            self._record_failures(ledger.failures)
+            self._record_failures(failures)
         missing = ledger.unsettled
-        status: RolloutStatus = "failed" if missing or ledger.failures else "completed"
+        status: RolloutStatus = "failed" if missing or failures else "completed"
         if missing and interruption.count:
             status = "interrupted"
         if not (self.directory.path / "run.json").exists():
@@ -183,7 +202,7 @@ class Run:
             run_dir=self.directory.path,
             status=status,
             statistics=statistics,
-            failures=ledger.failures,
+            failures=failures,
             missing=missing,
             seeding=self._seeding,
             hash=recording.content_hash,
@@ -244,8 +263,13 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _policy_hash(job: RolloutJob) -> str | None:
-    """Tells policies apart: of the config, or of the pickled object; None where that cannot be pickled."""
+def _policy_hash(job: RolloutJob, files: Sequence[Sequence[str]]) -> str | None:
+    """Tells policies apart: of the config, or the pickled object, and its files' content; None: that cannot be pickled.
+
+    Args:
+        job: What has the policy.
+        files: Names of its files, and hashes of what is in them.
+    """
     agent = job.policy.agent
     if isinstance(agent, Mapping):
         content = json.dumps(agent, sort_keys=True, default=str).encode()
@@ -254,4 +278,4 @@ def _policy_hash(job: RolloutJob) -> str | None:
             content = cloudpickle.dumps(agent)
         except Exception:  # noqa: BLE001 - an object may raise anything; only other processes would need it pickled
             return None
-    return blake2b(content, digest_size=16).hexdigest()
+    return blake2b(content + "".join(file_hash for _, file_hash in files).encode(), digest_size=16).hexdigest()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b, file_digest
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from maze.core.recording.space_json import space_to_json
 from maze.core.rollout.normalization_estimate import estimate_normalization
+from maze.core.rollout.policy_outputs import output_spaces
 from maze.core.rollout.probe import EnvTraits, probe_env
 from maze.core.rollout.rollout_job import RolloutJob
 
@@ -29,12 +33,14 @@ def scout(job: RolloutJob) -> Scouted:
     """Build environment and policy once, look at them, and close them again.
 
     Raises:
+        ConfigurationError: If outputs shall be recorded of a policy that has none.
         Exception: Whatever the construction of environment or policy raises.
     """
     env = job.env()
     try:
         policy = job.policy(env)
         n_envs = job.n_envs or policy.n_envs
+        outputs = output_spaces(policy, env.observation_spaces) if job.record_policy_outputs else {}
         description = {
             "env": {
                 "name": env.spec.id if env.spec is not None else type(env.unwrapped).__name__,
@@ -43,9 +49,11 @@ def scout(job: RolloutJob) -> Scouted:
                 "max_episode_steps": env.max_episode_steps,
             },
             "policy": f"{type(policy).__module__}.{type(policy).__qualname__}",
+            "policy_files": [[str(file), _content_hash(file)] for file in policy.files],
             "observation_spaces": [[key, space_to_json(space)] for key, space in env.observation_spaces.items()],
             "action_spaces": [[key, space_to_json(space)] for key, space in env.action_spaces.items()],
             "action_masks": [[key, list(masks.items())] for key, masks in env.action_masks.items()],
+            "policy_output_spaces": [[key, space_to_json(space)] for key, space in outputs.items()],
         }
     finally:
         job.env.close(env)
@@ -55,6 +63,11 @@ def scout(job: RolloutJob) -> Scouted:
         traits = job.traits
     normalization = estimate_normalization(job, traits)
     return Scouted(traits, 1 if traits.seed_globals else n_envs, description, normalization)
+
+
+def _content_hash(file: Path) -> str:
+    with file.open("rb") as content:
+        return file_digest(content, partial(blake2b, digest_size=16)).hexdigest()
 
 
 def _package_version(module: str) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import traceback
 from collections import deque
 from dataclasses import replace
@@ -16,6 +14,7 @@ from maze.core.rollout.episode_ledger import EpisodeLedger
 from maze.core.rollout.episode_videos import EpisodeVideos, check_videos
 from maze.core.rollout.failed_decision import one_line
 from maze.core.rollout.interruption import Interruption
+from maze.core.rollout.picture_window import PictureWindow, has_display, render_mode
 from maze.core.rollout.recipes import EnvRecipe
 from maze.core.rollout.rollout_runner import RolloutRunner
 from maze.core.rollout.rollout_worker import RolloutWorker
@@ -52,21 +51,20 @@ class SequentialRolloutRunner(RolloutRunner):
         """Check and keep the settings."""
         super().__init__(**settings)
         self.render = render
-        if render and render_mode() == "rgb_array":
+        if render and not has_display():
             check_videos()
 
     def _interruption(self) -> Interruption:
         return Interruption(raise_after=self.grace_time)
 
-    def _env_recipe(self, recipe: EnvRecipe) -> EnvRecipe:
-        return replace(recipe, render_mode=render_mode()) if self.render else recipe
-
     def _play(self, run: Run, ledger: EpisodeLedger, interruption: Interruption) -> None:
         try:
-            unseen = replace(run.job, env=replace(run.job.env, render_mode=None))
-            job = replace(run.begin(scout(unseen)), env=run.job.env)
-            videos = EpisodeVideos(run.directory.path, run.observer.note) if self.render else None
-            worker = RolloutWorker(job, token_hex(3), ledger.hear, show=videos)
+            job = run.begin(scout(run.job))
+            shown = None
+            if self.render:
+                job = replace(job, env=_visible(job.env))
+                shown = PictureWindow() if has_display() else EpisodeVideos(run.directory.path, run.observer.note)
+            worker = RolloutWorker(job, token_hex(3), ledger.hear, show=shown)
         except Exception as error:
             raise stopped_by(error) from error
 
@@ -90,8 +88,17 @@ class SequentialRolloutRunner(RolloutRunner):
             raise stopped_by(error) from error
         finally:
             worker.close()
-            if videos is not None:
-                videos.close()
+            if shown is not None:
+                shown.close()
+
+
+def _visible(recipe: EnvRecipe) -> EnvRecipe:
+    """The recipe of environments that show themselves."""
+    env = recipe()
+    try:
+        return replace(recipe, render_mode=render_mode(env.metadata.get("render_modes") or []))
+    finally:
+        recipe.close(env)
 
 
 def stopped_by(error: Exception) -> RolloutStopped:
@@ -99,10 +106,3 @@ def stopped_by(error: Exception) -> RolloutStopped:
     line = str(error) if isinstance(error, ConfigurationError | RecordingError) else one_line(error)
     is_wrong_input = isinstance(error, ConfigurationError)
     return RolloutStopped(line, "".join(traceback.format_exception(error)), is_wrong_input=is_wrong_input)
-
-
-def render_mode() -> str:
-    """How to show an environment here: in a window, or as pictures where there is no display."""
-    if sys.platform in {"darwin", "win32"} or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        return "human"
-    return "rgb_array"

@@ -11,10 +11,12 @@ TRUSTED = (
     "maze.core.env",
     "maze.core.agent",
     "maze.core.wrappers",
-    "maze.interop",
+    "maze.interop.onnx_policy",
+    "maze.interop.pettingzoo_env",
     "maze.train.algorithms",
     "maze.train.models",
     "maze.train.torch_policy",
+    "maze.train.training_runner",
     "maze_envs",
     "gymnasium.wrappers",
 )
@@ -67,5 +69,6 @@ def _check_vouched_for(name: str, allowed: Sequence[str], advice: str) -> None:
     if not any(f"{name}.".startswith(f"{prefix}.") for prefix in allowed):
         # Of a package with modules there will be more to trust; a single module is trusted for the one thing.
         package, _, inside = name.partition(".")
-        advised = advice.format(name=package if "." in inside else name)
+        module = name.rpartition(".")[0] if package == "maze" else package
+        advised = advice.format(name=module if "." in inside else name)
         raise ConfigurationError(f"{name} is named by a run directory alone, so it is not imported: {advised}")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import nan
-from typing import Any, NamedTuple, SupportsFloat, TypeAlias
+from typing import Any, NamedTuple, SupportsFloat, TypeAlias, get_args
 
 from maze.core.env.actor_id import FLAT_ACTOR, ActorID
-from maze.core.env.structured_env import StructuredEnv
+from maze.core.env.structured_env import Departure, StructuredEnv
 from maze.core.recording.segment import Segment
 from maze.core.wrappers.member_owner import owner_of
 
 Settle: TypeAlias = Callable[[ActorID, SupportsFloat], None]
+
+ANSWERS = ("actor_id", "time", "actor_rewards", "is_actor_done", "departed_actors", "final_observations")
+"""What a structured environment may say about its turns, and a flat one does not."""
+
+HOW_ACTORS_DEPART: tuple[Departure, ...] = get_args(Departure)
 
 
 class Stretch(NamedTuple):
@@ -36,7 +41,7 @@ class Turns:
         env: After its reset.
     """
 
-    __slots__ = ("_clock", "_credits", "_done", "_next_actor", "actor", "splits_rewards", "time")
+    __slots__ = ("_clock", "_credits", "_departures", "_next_actor", "actor", "time")
 
     def __init__(self, env: StructuredEnv) -> None:
         """See what the environment answers, and ask who acts first."""
@@ -48,10 +53,9 @@ class Turns:
         clock = owner_of(env, "time")
         self._clock = None if clock is None or clock.time is None else clock
         self.time: int = 0 if self._clock is None else self._clock.time  # type: ignore[assignment]
-        splitting, retiring = owner_of(env, "actor_rewards"), owner_of(env, "is_actor_done")
+        splitting = owner_of(env, "actor_rewards")
         self._credits = None if splitting is None else _Credits(splitting.actor_rewards)
-        self._done = None if retiring is None else _Done(retiring.is_actor_done)
-        self.splits_rewards = splitting is not None
+        self._departures = _Departures(owner_of(env, "is_actor_done"), owner_of(env, "departed_actors"))
 
     def begin(self, segment: Segment) -> Stretch:
         """Go on in a new segment."""
@@ -60,13 +64,17 @@ class Turns:
         if self._credits is not None:
             segment.credits = self._credits.begin()
             settlers.append(self._credits.add)
-        if self._done is not None:
-            segment.actors_done = self._done.begin()
-            settlers.append(self._done.add)
+        self._departures.begin(segment)
+        if self._departures.has_to_be_asked:
+            settlers.append(self._departures.add)
         return Stretch(segment.actors, segment.times, _all_of(settlers), self._next_actor, self._clock)
 
-    def add_final_observations(self, segment: Segment, final: Mapping[ActorID, Any]) -> None:
-        """Add what each actor observes at the end, and what it has earned that is not credited yet.
+    def end(self, segment: Segment, final: Mapping[ActorID, Any]) -> None:
+        """Add what each actor observes at the end, what it has earned that is not credited yet, and how it ended.
+
+        Args:
+            segment: The last one.
+            final: What is observed.
 
         Raises:
             ValueError: If somebody has earned something that there is no place for.
@@ -74,6 +82,7 @@ class Turns:
         actors = [ActorID(*actor) for actor in final]
         if self._credits is not None:
             self._credits.add_final(actors)
+        self._departures.add_final(actors, "terminated" if segment.terminated else "truncated")
         segment.observations.extend(final.values())
         segment.actors += actors  # type: ignore[operator]
         segment.times += [self.time] * len(actors)  # type: ignore[operator]
@@ -81,8 +90,7 @@ class Turns:
 
 def turns_of(env: StructuredEnv) -> Turns | None:
     """The turns of an episode that begins; None where there is nothing to ask, for every step is the only actor's."""
-    answers = ("actor_id", "time", "actor_rewards", "is_actor_done", "final_observations")
-    is_flat = list(env.observation_spaces) == [FLAT_ACTOR.step_key] and not any(owner_of(env, name) for name in answers)
+    is_flat = list(env.observation_spaces) == [FLAT_ACTOR.step_key] and not any(owner_of(env, name) for name in ANSWERS)
     return None if is_flat else Turns(env)
 
 
@@ -136,29 +144,84 @@ class _Credits:
             )
 
 
-class _Done:
-    """Who will not act again."""
+class _Departures:
+    """Who has left, noted at the latest decision of each.
 
-    __slots__ = ("_flags", "_gone", "_is_actor_done")
+    As with credits, where that is too far back it is noted beside the final observation.
+    """
 
-    def __init__(self, is_actor_done: Callable[[], bool]) -> None:
-        self._is_actor_done = is_actor_done
+    __slots__ = ("_departed_actors", "_earlier", "_gone", "_is_actor_done", "_late", "_latest", "_told_by")
+
+    def __init__(self, retiring: StructuredEnv | None, leaving: StructuredEnv | None) -> None:
+        self._is_actor_done = None if retiring is None else retiring.is_actor_done
+        self._departed_actors = None if leaving is None else leaving.departed_actors
+        telling = {"is_actor_done()": retiring, "departed_actors()": leaving}
+        self._told_by = " or ".join(name for name, env in telling.items() if env is not None)
         self._gone: set[ActorID] = set()
+        self._late: dict[ActorID, Departure] = {}
+        self._latest = self._earlier = Segment(0)
 
-    def begin(self) -> list[bool]:
-        self._flags: list[bool] = []
-        return self._flags
+    @property
+    def has_to_be_asked(self) -> bool:
+        """Whether the environment tells who leaves before the end."""
+        return bool(self._told_by)
+
+    def begin(self, segment: Segment) -> None:
+        """Go on in a new segment; what is noted in the one before it may still change."""
+        self._earlier, self._latest = self._latest, segment
 
     def add(self, actor: ActorID, reward: SupportsFloat) -> None:
-        if self._gone and actor in self._gone:
+        """Note who has left with the decision that was just carried out."""
+        if actor in self._gone:
             raise ValueError(
-                f"{tuple(actor)} acts again, though is_actor_done() has said that it is done: say so only when its "
+                f"{tuple(actor)} acts again, though {self._told_by} has said that it is done: say so only when its "
                 "last decision is carried out, and name another actor from then on"
             )
-        is_done = self._is_actor_done()
-        self._flags.append(is_done)
-        if is_done:
-            self._gone.add(actor)
+        if self._is_actor_done is not None and self._is_actor_done():
+            self._note(actor, "terminated")
+        for leaver, how in self._departed_actors().items() if self._departed_actors is not None else ():
+            if how not in HOW_ACTORS_DEPART:
+                raise ValueError(
+                    f"departed_actors() says that {tuple(leaver)} was {how!r}: say 'terminated' or 'truncated'"
+                )
+            self._note(ActorID(*leaver), how)
+
+    def add_final(self, actors: Sequence[ActorID], how: Departure) -> None:
+        """Note how the episode ended for everybody who is still there.
+
+        Args:
+            actors: Of the final observations.
+            how: The episode ended.
+        """
+        segments, gone = (self._latest, self._earlier), self._gone.copy()
+        for segment in segments:
+            n = len(segment.actions)
+            for actor, row in dict(zip(segment.actors or (), range(n), strict=False)).items():
+                if actor not in gone:
+                    segment.departures[row] = how
+                    gone.add(actor)
+        for row, actor in enumerate(actors, len(self._latest.actions)):
+            if actor in self._late or actor not in gone:
+                self._latest.departures[row] = self._late.get(actor, how)
+
+    def _note(self, actor: ActorID, how: Departure) -> None:
+        if actor in self._gone:
+            return
+        self._gone.add(actor)
+        for segment in (self._latest, self._earlier):
+            row = _last_row(segment, actor)
+            if row is not None:
+                segment.departures[row] = how
+                return
+        self._late[actor] = how
+
+
+def _last_row(segment: Segment, actor: ActorID) -> int | None:
+    """The latest decision of an actor."""
+    for row in range(len(segment.rewards) - 1, -1, -1):
+        if segment.actors is not None and segment.actors[row] == actor:
+            return row
+    return None
 
 
 def _all_of(settlers: Sequence[Settle]) -> Settle | None:

@@ -10,7 +10,7 @@ import gymnasium
 from gymnasium import spaces
 
 from maze.core.env.actor_id import ActorID, StepKey
-from maze.core.env.structured_env import ActionMasks, StructuredEnv
+from maze.core.env.structured_env import ActionMasks, Departure, StructuredEnv
 from maze.core.wrappers.observation_entries import entries
 from maze.core.wrappers.structured_wrapper import StructuredWrapper
 from maze.factory import ConfigurationError, suggest
@@ -104,6 +104,7 @@ class ActionSplittingWrapper(StructuredWrapper):
         """Start an episode, with its first sub-step."""
         self._chosen, self._position, self._n_rounds = {}, 0, 0
         self._observation, info = self.env.reset(seed=seed, options=options)
+        self._acted = self.env.actor_id()
         return self._shown(self._observation), info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
@@ -113,6 +114,7 @@ class ActionSplittingWrapper(StructuredWrapper):
         if self._position < len(self._sub_steps):
             return self._shown(self._observation), 0.0, False, False, {}
         whole = {key: self._chosen[key] for key in entries(self.env.action_spaces[self._step_key])}
+        self._acted = self.env.actor_id()
         self._observation, reward, terminated, truncated, info = self.env.step(whole)
         self._chosen, self._position = {}, 0
         self._n_rounds += 1
@@ -125,6 +127,19 @@ class ActionSplittingWrapper(StructuredWrapper):
     def is_actor_done(self) -> bool:
         """Whether the actor of the last sub-step will not act again in this episode."""
         return self._position == 0 and self.env.is_actor_done()
+
+    def departed_actors(self) -> Mapping[ActorID, Departure]:
+        """Who has left the episode with the last step, in all of its sub-steps."""
+        if self._position:
+            return {}
+        departed = dict(self.env.departed_actors())
+        if self.env.is_actor_done():
+            departed[self._acted] = "terminated"
+        return {
+            ActorID(step_key, agent_id): how
+            for (_, agent_id), how in departed.items()
+            for step_key, _ in self._sub_steps
+        }
 
     def actor_rewards(self) -> Mapping[ActorID, float] | None:
         """How the reward of a round splits among actors: each share is of the actor's last sub-step."""

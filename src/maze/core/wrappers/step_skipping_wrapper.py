@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from maze.core.env.actor_id import ActorID
-from maze.core.env.structured_env import StructuredEnv
+from maze.core.env.structured_env import Departure, StructuredEnv
 from maze.core.wrappers.argument_check import check_whole_number
 from maze.core.wrappers.structured_wrapper import StructuredWrapper
 from maze.factory import ConfigurationError
@@ -54,6 +54,7 @@ class StepSkippingWrapper(StructuredWrapper):
             )
         self._n_steps, self._n_carried_out = n_steps, 0
         self._shares: Mapping[ActorID, float] | None = None
+        self._departed: dict[ActorID, Departure] = {}
 
     @property
     def time(self) -> None:
@@ -76,6 +77,7 @@ class StepSkippingWrapper(StructuredWrapper):
         """
         actor, limit = self.env.actor_id(), self.env.max_episode_steps or inf
         total, shares, is_split, n_left = 0.0, dict[ActorID, float](), False, self._n_steps
+        self._departed = {}
         while True:
             observation, reward, terminated, truncated, info = self.env.step(action)
             total += float(reward)
@@ -83,6 +85,7 @@ class StepSkippingWrapper(StructuredWrapper):
             is_split |= split is not None
             for earner, share in ({actor: float(reward)} if split is None else split).items():
                 shares[earner] = shares.get(earner, 0.0) + share
+            self._departed |= self.env.departed_actors()
             self._n_carried_out += 1
             time = self.env.time
             truncated = truncated or (not terminated and (self._n_carried_out if time is None else time) >= limit)
@@ -96,6 +99,10 @@ class StepSkippingWrapper(StructuredWrapper):
                 )
         self._shares = shares if is_split else None
         return observation, total, terminated, truncated, info
+
+    def departed_actors(self) -> Mapping[ActorID, Departure]:
+        """Who has left the episode in the last steps."""
+        return self._departed
 
     def actor_rewards(self) -> Mapping[ActorID, float] | None:
         """How the sum of the rewards splits among actors."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from maze.core.env.actor_id import ActorID, StepKey
 from maze.core.env.event import Event, EventRecord
-from maze.core.env.structured_env import ActionMasks, StructuredEnv
+from maze.core.env.structured_env import ActionMasks, Departure, StructuredEnv
 
 
 class StructuredWrapper(StructuredEnv):
@@ -131,6 +131,10 @@ class StructuredWrapper(StructuredEnv):
     def is_actor_done(self) -> bool:
         """Whether the actor that has just acted will not act again in this episode."""
         return self.env.is_actor_done()
+
+    def departed_actors(self) -> Mapping[ActorID, Departure]:
+        """Who has left the episode with the last step."""
+        return self.env.departed_actors()
 
     def actor_rewards(self) -> Mapping[ActorID, float] | None:
         """How the reward of a round splits among actors."""

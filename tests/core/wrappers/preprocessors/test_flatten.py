@@ -42,3 +42,9 @@ def test_an_array_keeps_its_numbers_their_type_and_their_bounds() -> None:
 def test_what_varies_in_size_is_refused() -> None:
     with pytest.raises(TypeError, match="only what has a fixed size"):
         Flatten().space(spaces.Sequence(spaces.Discrete(2)))
+
+
+@pytest.mark.parametrize("space", [spaces.Dict(), spaces.Tuple(())], ids=str)
+def test_what_has_nothing_in_it_is_refused(space: Any) -> None:
+    with pytest.raises(TypeError, match="there is nothing in it"):
+        Flatten().space(space)

@@ -38,8 +38,11 @@ def test_every_key_has_a_comment(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=named)
 def test_every_key_is_taken_by_its_target(file: Path) -> None:
     config = read(named(file))
-    parts = {name: part for name, part in config.items() if isinstance(part, dict) and "_target_" in part}
-    for name, part in parts.items() if "_target_" not in config else {"env": config, **parts}.items():
+    built = config  # every wrapper, or what has a target itself and of its parts those that have one
+    if "_target_" in config:
+        parts = {name: part for name, part in config.items() if isinstance(part, dict) and "_target_" in part}
+        built = {file.parent.name: config, **parts}
+    for name, part in built.items():
         check_values(name, part, check(part, supplied=SUPPLIED))
 
 

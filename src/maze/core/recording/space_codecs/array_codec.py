@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from maze.core.arrow_arrays import number_array
+from maze.core.arrow_arrays import number_array, numpy_array
 from maze.core.recording.space_codecs.codec import Column, Packed, SpaceCodec
 
 _LARGEST_LIST = 64  # elements; reading longer lists costs far more than reading the same values as binary
@@ -150,14 +150,13 @@ class ArrayCodec(SpaceCodec):
         if self._is_binary:
             return self._from_binary(array)
         if self.shape != ():
-            offsets = array.offsets.to_numpy()
+            offsets = numpy_array(array.offsets)
             if (np.diff(offsets) != self._elements).any():
                 raise ValueError(f"expected {self._elements} values in every list: data is damaged")
             array = array.values.slice(offsets[0], count * self._elements)
             if array.null_count:
                 raise ValueError("found nulls inside lists of numbers: data is damaged")
-        values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
-        return values.astype(self.dtype, copy=False).reshape(count, *self.shape)
+        return numpy_array(array).astype(self.dtype, copy=False).reshape(count, *self.shape)
 
     def _from_binary(self, array: pa.Array) -> NDArray[Any]:
         count = len(array)

@@ -27,7 +27,7 @@ class Flatten(Preprocessor):
         """The space of the vectors.
 
         Raises:
-            TypeError: If values of `space` vary in size.
+            TypeError: If values of `space` vary in size, or there is nothing in them.
         """
         if isinstance(space, spaces.MultiBinary):
             return spaces.MultiBinary(int(np.prod(space.shape)))
@@ -35,7 +35,10 @@ class Flatten(Preprocessor):
             return spaces.Box(space.low.ravel(), space.high.ravel(), dtype=space.dtype.type)
         if not space.is_np_flattenable:
             raise TypeError("only what has a fixed size can be made a vector")
-        return spaces.utils.flatten_space(space)
+        try:
+            return spaces.utils.flatten_space(space)
+        except ValueError:
+            raise TypeError("there is nothing in it to make a vector of") from None
 
     def convert(self, value: Any, space: gymnasium.Space[Any]) -> Any:
         """Make a vector."""
