@@ -22,6 +22,12 @@ def test_neural_policies_get_model_and_weights_wherever_they_are() -> None:
     }
 
 
+def test_policies_without_a_model_are_told_where_files_may_be() -> None:
+    onnx = {"_target_": "maze.interop.onnx_policy.OnnxPolicy", "path": "model.onnx"}
+    filled = with_model({"policy": onnx, "model": MODEL, "input_dir": "/earlier"})
+    assert filled["policy"] == {**onnx, "input_dir": "/earlier"}
+
+
 def test_what_a_policy_says_itself_stays() -> None:
     own = {**TORCH, "input_dir": "/other", "model": None}
     filled: Any = with_model({"policy": own, "model": MODEL, "input_dir": "trained"})

@@ -50,7 +50,7 @@ class Hunt(AECEnv):  # type: ignore[misc]
         self.infos = {agent: self.info(agent) for agent in self.agents}
 
     def info(self, agent: str) -> dict[str, Any]:
-        return {"action_mask": np.array([self.eaten[agent] > 0, 1, 1, 1])}
+        return {"action_mask": np.array([self.eaten[agent] > 0, 1, 1, 1]), "eaten": self.eaten[agent]}
 
     def observe(self, agent: str) -> Any:
         return np.array([self.eaten[agent], self.n], np.float32)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as csv_reader
 import pytest
 from gymnasium import spaces
-from tests.core.rollout.sample_envs import Trade
+from tests.core.rollout.sample_envs import Thinking, Trade, Walk
 from tests.interop.sampling_env import NESTED, recorded
 
 from maze import load, rollout
@@ -22,9 +24,8 @@ def test_that_numbers_come_back_bit_for_bit(tmp_path: Path) -> None:
     recording = recorded(tmp_path, spaces.Box(-np.inf, np.inf, (2, 2), np.float32), spaces.Box(-1, 1, (2,), np.float64))
     assert export_csv(recording, tmp_path / "out", [0, 2]) == "10 rows of 2 episodes"
     names = [f"observation.{row}.{column}" for row in range(2) for column in range(2)]
-    steps = pd.read_csv(
-        tmp_path / "out" / "steps.csv", dtype=dict.fromkeys(names, np.float32), float_precision="round_trip"
-    )
+    types = csv_reader.ConvertOptions(column_types=dict.fromkeys(names, pa.float32()))
+    steps = csv_reader.read_csv(tmp_path / "out" / "steps.csv", convert_options=types).to_pandas()
     for number in (0, 2):
         rows, episode = steps[steps.episode == number], recording[number]
         observed = rows[names].to_numpy(np.float32).reshape(-1, 2, 2)
@@ -69,6 +70,19 @@ def test_that_several_actors_share_a_table(tmp_path: Path) -> None:
     assert steps.credit.dropna().tolist() == episode.credits.tolist()
     traded = pd.read_csv(tmp_path / "out" / "events_Traded.csv")
     assert traded.amount.tolist() == [record.event.amount for record in episode.events("Traded")]
+
+
+def test_that_policy_outputs_have_columns(tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    rollout(Walk, Thinking, n_episodes=1, run_dir=run_dir, record_policy_outputs=True)
+    recording = load(run_dir)
+    export_csv(recording, tmp_path / "out", [0])
+    steps = pd.read_csv(tmp_path / "out" / "steps.csv")
+    told = recording[0].policy_outputs
+    assert steps["policy_outputs.chance"].tolist()[:-1] == told["chance"].tolist()
+    assert steps["policy_outputs.seen.1"].to_numpy(np.float32)[:-1].tobytes() == told["seen"][:, 1].tobytes()
+    assert [json.loads(cell) for cell in steps["policy_outputs.plan"][:-1]] == [list(plan) for plan in told["plan"]]
+    assert steps["policy_outputs.n"].isna().tolist() == [False] * (len(steps) - 1) + [True]
 
 
 def test_that_the_episodes_have_their_figures(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from gymnasium import spaces
-from tests.core.rollout.sample_envs import Trade
+from tests.core.rollout.sample_envs import ThinkingOfTwo, Trade
 from tests.interop.sampling_env import NESTED, PICTURES, recorded
 
 from maze import load, rollout
@@ -75,6 +75,17 @@ def test_that_several_actors_share_a_table(tmp_path: Path, read: Any) -> None:
     assert all(row["observation"]["accept"] is None for row in offers)
     assert len(read(tmp_path / "out", "events_Traded")) == len(recording.events("Traded"))
     assert read(tmp_path / "out", "episodes")["return"] == recording.episodes["return"].to_pylist()
+
+
+def test_that_policy_outputs_are_a_column(tmp_path: Path, read: Any) -> None:
+    run_dir = tmp_path / "run"
+    rollout(Trade, ThinkingOfTwo, n_episodes=1, run_dir=run_dir, record_policy_outputs=True)
+    recording = load(run_dir)
+    export_huggingface(recording, tmp_path / "out", [0])
+    told = [row["policy_outputs"] for row in read(tmp_path / "out", "steps")]
+    expected = [outputs["scores"].tolist() for outputs in recording[0].policy_outputs]
+    found = [(each["offer"] or each["accept"])["scores"] for each in told[: len(expected)]]
+    assert found == expected
 
 
 def test_that_what_has_no_feature_is_refused(tmp_path: Path) -> None:

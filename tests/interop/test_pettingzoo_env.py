@@ -89,12 +89,15 @@ def test_agents_that_come_and_go_in_order(tmp_path: Path) -> None:
     assert episode.rewards.tolist() == [0, 0, 0, -1, -0.5, -1.5, 0, 0, 0, 0, 0, 0.5, 0.5]
     # The hen has lost 3 before its first bite, of 2, and 1 before its second.
     assert episode.credits[episode.actor_ids.index(chicken)] == 2 - 3 - 1
+    # Two foxes have eaten enough in time; one of them and the hen are cut with the episode.
     assert episode.terminations.tolist() == [n in {5, 10} for n in range(13)]
+    assert episode.truncations.tolist() == [n in {11, 12} for n in range(13)]
     assert (episode.truncated_by, episode.terminated, episode.length) == ("env", False, 4)
     assert episode.final_observations.keys() == {*fox, chicken}
     assert episode.final_observations[fox[2]]["observation"].tolist() == [6, 1]
     assert sum(episode.actor_returns.values()) == pytest.approx(episode.episode_return)
     assert episode.actor_returns.keys() == {"fox_0", "fox_1", "fox_2", "hen_7"}
+    assert episode.info == {"fox_0.eaten": 5, "fox_1.eaten": 4, "fox_2.eaten": 6, "hen_7.eaten": 4}
 
 
 def test_agents_that_act_at_once(tmp_path: Path) -> None:
@@ -107,6 +110,9 @@ def test_agents_that_act_at_once(tmp_path: Path) -> None:
     assert episode.credits.tolist() == [2, 1, 2, 1, 1, 1, 1, 1, 1, 1]
     assert episode.actor_returns == {"runner_0": 4, "runner_1": 4, "late_0": 4}
     assert (episode.length, episode.terminated, episode.truncated) == (6, True, False)
+    # The first has left with the step of the second, in which all of them acted.
+    assert episode.terminations.tolist() == [n in {2, 6, 9} for n in range(10)]
+    assert not episode.truncations.any()
     assert [episode.final_observations[actor]["place"].tolist() for actor in (first, second, late)] == [
         [4, 2, 0],
         [4, 4, 2],
@@ -119,6 +125,21 @@ def test_a_cut_behind_a_round_leaves_everybody_with_an_observation(tmp_path: Pat
     (episode,) = roll_out(runner, hunt, None, tmp_path / "run")
     assert (episode.length, episode.truncated_by) == (2, "runner")
     assert len(episode.final_observations) == 4
+    assert [episode.actor_ids[row].step_key for row in np.flatnonzero(episode.truncations)] == ["fox"] * 3 + ["hen"]
+
+
+def test_who_is_killed_has_ended_with_its_latest_decision(tmp_path: Path) -> None:
+    """Zombies kill in the step of whoever acts last in a round."""
+    result = roll_out(SequentialRolloutRunner(n_episodes=3), made(**REAL["agents that die"]), None, tmp_path / "run")
+    n_killed = 0
+    for episode in result:
+        actors = episode.actor_ids
+        latest = {actor: row for row, actor in enumerate(actors)}
+        has_ended = np.flatnonzero(episode.terminations | episode.truncations)
+        assert sorted(latest.values()) == has_ended.tolist()
+        n_killed += sum(latest[actor] < len(actors) - 4 for actor in latest)
+        assert episode.final_observations.keys() == latest.keys()
+    assert n_killed > 0
 
 
 def test_per_agent_statistics(tmp_path: Path) -> None:
@@ -130,6 +151,7 @@ def test_per_agent_statistics(tmp_path: Path) -> None:
     )
     saved = json.loads((result.run_dir / "statistics.json").read_text())
     assert saved["actor_returns"]["hen_7"]["mean"] == returns["hen_7"].mean
+    assert list(result.statistics.info) == ["fox_0.eaten", "fox_1.eaten", "fox_2.eaten", "hen_7.eaten"]
 
 
 @pytest.mark.parametrize("kind", REAL)

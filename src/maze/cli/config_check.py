@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from maze.cli.input_dir import TRAINING_FILE
 from maze.cli.policy_model import with_model
 from maze.cli.value_check import check_values
 from maze.core.rollout.recipes import EnvRecipe, PolicyRecipe
 from maze.core.rollout.rollout_runner import RolloutRunner
 from maze.core.rollout.seeding import Seeding
-from maze.factory import ConfigurationError, accepted_arguments, build, resolve
+from maze.factory import RESERVED, ConfigurationError, accepted_arguments, build, resolve
 from maze.interop.pettingzoo_env import check_pettingzoo_env, make_pettingzoo_env
+
+POLICY_MODULES = ("maze.interop.onnx_policy", "maze.interop.python_policy", "maze.interop.sb3_policy")
+"""Of policies that are loaded from elsewhere, each with a function `check_settings`."""
 
 
 def check_rollout(config: Mapping[str, Any]) -> RolloutRunner:
@@ -41,7 +46,9 @@ def check_rollout(config: Mapping[str, Any]) -> RolloutRunner:
         )
     EnvRecipe(config["env"], wrappers).check()
     _check_pettingzoo(config["env"])
-    PolicyRecipe(with_model(config)["policy"]).check()
+    policy = with_model(config)["policy"]
+    PolicyRecipe(policy).check()
+    _check_files_and_functions(policy)
     seeding = config.get("seeding") or {}
     check_values("seeding", seeding, Seeding)
     Seeding(**seeding)
@@ -57,6 +64,8 @@ def check_run_dir(run_dir: Path) -> None:
     """
     if (run_dir / "run.json").exists():
         raise ConfigurationError(f"{run_dir} holds a run already: name another directory, or type resume={run_dir}")
+    if (run_dir / TRAINING_FILE).exists():
+        raise ConfigurationError(f"{run_dir} holds a training already: name another directory")
     existing = next(place for place in (run_dir, *run_dir.parents) if place.exists())
     if not existing.is_dir():
         raise ConfigurationError(f"{run_dir} cannot be written, for {existing} is a file: set hydra.run.dir")
@@ -90,6 +99,20 @@ def check_target(place: str, config: Any) -> None:
 def _check_pettingzoo(env: Mapping[str, Any]) -> None:
     if env["_target_"] == f"{make_pettingzoo_env.__module__}.{make_pettingzoo_env.__name__}":
         check_pettingzoo_env(str(env.get("name")), env.get("kwargs"), env.get("parallel"))
+
+
+def _check_files_and_functions(settings: Any) -> None:
+    """See that there is what policies are loaded from, wherever they are in the configuration of a policy."""
+    if isinstance(settings, list | tuple):
+        for item in settings:
+            _check_files_and_functions(item)
+    if not isinstance(settings, Mapping):
+        return
+    _check_files_and_functions(list(settings.values()))
+    module = str(settings.get("_target_")).rpartition(".")[0]
+    if module in POLICY_MODULES:
+        arguments = {key: value for key, value in settings.items() if key not in RESERVED}
+        importlib.import_module(module).check_settings(**arguments)
 
 
 def _check_tensorboard(wanted: Any) -> None:

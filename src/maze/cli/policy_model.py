@@ -1,4 +1,4 @@
-"""What neural policies get of the rest of the configuration: the model, and where its weights are."""
+"""What neural policies get of the rest of the configuration: the model, and where files of it may be."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from maze.factory import accepted_arguments, resolve
 
 
 def with_model(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with a policy that knows `model` and `input_dir`, where its target takes them.
+    """The configuration with a policy that knows `input_dir`, where its target takes that, and so `model`.
 
     Args:
         config: By group; policies may be nested in the policy.
@@ -40,6 +40,6 @@ def _filled(settings: Any, offered: Mapping[str, Any]) -> Any:
     filled = {key: _filled(value, offered) for key, value in settings.items()}
     if "_target_" in settings:
         accepted = accepted_arguments(resolve(str(settings["_target_"]))) or {}
-        if "model" in accepted and "input_dir" in accepted:
+        if "input_dir" in accepted:
             filled = {**{key: value for key, value in offered.items() if key in accepted}, **filled}
     return filled

@@ -14,10 +14,11 @@ from gymnasium import spaces
 from pyarrow import csv
 
 from maze.core.arrow_arrays import number_array, string_array
+from maze.core.env.actor_id import StepKey
 from maze.core.recording.recording import Recording
 from maze.core.recording.space_codec import space_codec
 from maze.factory import ConfigurationError
-from maze.interop.exported_run import Space, Spaces, episode_table, recorded_spaces, rows_of, written_whole
+from maze.interop.exported_run import Space, counted, episode_table, rows_of, step_spaces, written_whole
 from maze.interop.step_rows import StepRows, spread
 
 MOST_COLUMNS = 2_000
@@ -51,14 +52,14 @@ def export_csv(recording: Recording, path: Path, numbers: Sequence[int]) -> str:
         ...         next(file)[:43]
         '"episode","step","time","step_key","agent_i'
     """
-    by_key = recorded_spaces(recording)
-    _check_width(by_key, recording)
+    kinds = step_spaces(recording)
+    _check_width(kinds, recording)
     n_rows = 0
     with written_whole(path) as folder:
         folder.mkdir()
         writer = None
         for number in numbers:
-            table = _steps(StepRows(recording[number]), by_key, is_flat=recording.schema.flat)
+            table = _steps(StepRows(recording[number]), kinds, is_flat=recording.schema.flat)
             writer = writer or csv.CSVWriter(folder / "steps.csv", table.schema)
             writer.write_table(table)
             n_rows += len(table)
@@ -67,24 +68,20 @@ def export_csv(recording: Recording, path: Path, numbers: Sequence[int]) -> str:
         csv.write_csv(episode_table(recording, numbers), folder / "episodes.csv")
         for name in recording.event_names if recording.metadata["record_event_logs"] else []:
             csv.write_csv(_events(recording, name, numbers), folder / f"events_{name}.csv")
-        described = {
-            key: recording.metadata.get(key) for key in ("observation_spaces", "action_spaces", "env", "policy")
-        }
+        names = ("observation_spaces", "action_spaces", "policy_output_spaces", "env", "policy")
+        described = {name: recording.metadata.get(name) for name in names}
         (folder / "spaces.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-    return f"{n_rows:,} rows of {len(numbers):,} episodes"
+    return f"{n_rows:,} rows of {counted(len(numbers))}"
 
 
-def _steps(rows: StepRows, by_key: dict[Any, Spaces], *, is_flat: bool) -> pa.Table:
+def _steps(rows: StepRows, kinds: dict[str, dict[StepKey, Space]], *, is_flat: bool) -> pa.Table:
     columns = rows.place_columns()
     outcomes = rows.outcome_columns()
-    for kind in ("observation", "action"):
-        for key, both in by_key.items():
-            of_key = rows.of(key)
+    for kind, by_key in kinds.items():
+        for key, space in by_key.items():
             name = kind if is_flat else f"{kind}.{key}"
-            values, present = (
-                (of_key.observations, of_key.observed) if kind == "observation" else (of_key.actions, of_key.acted)
-            )
-            columns |= dict(_columns(getattr(both, kind), values, name, present))
+            values, present = rows.of(kind, key)
+            columns |= dict(_columns(space, values, name, present))
     return pa.table(columns | outcomes)
 
 
@@ -131,14 +128,15 @@ def _events(recording: Recording, name: str, numbers: Sequence[int]) -> pa.Table
     return table
 
 
-def _check_width(by_key: dict[Any, Spaces], recording: Recording) -> None:
+def _check_width(kinds: dict[str, dict[StepKey, Space]], recording: Recording) -> None:
     names: list[str] = []
-    for key, both in by_key.items():
-        for kind, space in zip(("observation", "action"), both, strict=True):
+    for kind, by_key in kinds.items():
+        for key, space in by_key.items():
             width = _width(space)
             if width > MOST_COLUMNS:
+                what = kind.removesuffix("s").replace("_", " ")
                 raise ConfigurationError(
-                    f"CSV would need {width:,} columns for each {kind} of {recording.run_dir}: export it --to hf"
+                    f"CSV would need {width:,} columns for each {what} of {recording.run_dir}: export it --to hf"
                 )
             name = kind if recording.schema.flat else f"{kind}.{key}"
             codec = space_codec(space)

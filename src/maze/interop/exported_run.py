@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from maze.core.arrow_arrays import number_array
 from maze.core.env.actor_id import FLAT_ACTOR, StepKey
 from maze.core.recording.episode import Episode
+from maze.core.recording.output_columns import POLICY_OUTPUTS
 from maze.core.recording.recording import Recording
 from maze.core.recording.space_json import space_from_json
 from maze.core.statistics.episode_columns import FIGURES, HIDDEN, EpisodeColumns
@@ -45,6 +46,22 @@ def recorded_spaces(recording: Recording) -> dict[StepKey, Spaces]:
     observations = {key: space_from_json(space) for key, space in recording.metadata["observation_spaces"]}
     actions = {key: space_from_json(space) for key, space in recording.metadata["action_spaces"]}
     return {key: Spaces(observations[key], actions[key]) for key in observations}
+
+
+def step_spaces(recording: Recording) -> dict[str, dict[StepKey, Space]]:
+    """The spaces of what is recorded of each decision, by the name of its column and by step key.
+
+    Raises:
+        ConfigurationError: If the run has no trajectories to export.
+    """
+    by_key = recorded_spaces(recording)
+    found: dict[str, dict[StepKey, Space]] = {
+        "observation": {key: both.observation for key, both in by_key.items()},
+        "action": {key: both.action for key, both in by_key.items()},
+    }
+    if recording.schema.outputs is not None:
+        found[POLICY_OUTPUTS] = dict(recording.schema.outputs.spaces)
+    return found
 
 
 def flat_spaces(recording: Recording, form: str) -> Spaces:
@@ -121,3 +138,13 @@ def written_whole(path: Path) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
         else:
             partial.unlink(missing_ok=True)
+
+
+def counted(n_episodes: int) -> str:
+    """How many episodes, in words.
+
+    Example:
+        >>> counted(1), counted(1200)
+        ('1 episode', '1,200 episodes')
+    """
+    return f"{n_episodes:,} episode{'' if n_episodes == 1 else 's'}"

@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from maze.core.env.actor_id import StepKey
 from maze.core.recording.recording import Recording
-from maze.interop.exported_run import Spaces, episode_table, recorded_spaces, rows_of, written_whole
+from maze.interop.exported_run import Space, counted, episode_table, rows_of, step_spaces, written_whole
 from maze.interop.parquet_features import FeatureColumn, feature_column, spread_array, with_features
 from maze.interop.step_rows import StepRows
 
@@ -44,13 +45,13 @@ def export_huggingface(recording: Recording, path: Path, numbers: Sequence[int])
         ...     sorted(file.name for file in Path(folder, "dataset").iterdir())
         ['README.md', 'episodes', 'events_EpisodeEnded', 'steps']
     """
-    by_key = recorded_spaces(recording)
+    kinds = step_spaces(recording)
     n_rows = 0
     with written_whole(path) as folder:
         writer: Any = None
         waiting: list[pa.Table] = []
         for position, number in enumerate(numbers):
-            waiting.append(_steps(StepRows(recording[number]), by_key, is_flat=recording.schema.flat))
+            waiting.append(_steps(StepRows(recording[number]), kinds, is_flat=recording.schema.flat))
             is_last = position == len(numbers) - 1
             if is_last or sum(map(len, waiting)) > ROWS_AT_ONCE or sum(each.nbytes for each in waiting) > BYTES_AT_ONCE:
                 table, waiting = pa.concat_tables(waiting), []
@@ -66,7 +67,7 @@ def export_huggingface(recording: Recording, path: Path, numbers: Sequence[int])
             parquet.write_table(with_features(table, {}), _file(folder, name), compression="zstd")
         configurations = ["steps", *tables]
         (folder / "README.md").write_text(_card(recording, configurations, len(numbers)), encoding="utf-8")
-    return f"{n_rows:,} rows of {len(numbers):,} episodes"
+    return f"{n_rows:,} rows of {counted(len(numbers))}"
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -74,16 +75,13 @@ def _file(folder: Path, name: str) -> Path:
     return folder / name / "train-00000-of-00001.parquet"
 
 
-def _steps(rows: StepRows, by_key: dict[Any, Spaces], *, is_flat: bool) -> pa.Table:
+def _steps(rows: StepRows, kinds: dict[str, dict[StepKey, Space]], *, is_flat: bool) -> pa.Table:
     columns, features = rows.place_columns(), {}
-    for kind in ("observation", "action"):
+    for kind, by_key in kinds.items():
         parts = {}
-        for key, both in by_key.items():
-            of_key = rows.of(key)
-            values, present = (
-                (of_key.observations, of_key.observed) if kind == "observation" else (of_key.actions, of_key.acted)
-            )
-            array, feature = feature_column(getattr(both, kind), values)
+        for key, space in by_key.items():
+            values, present = rows.of(kind, key)
+            array, feature = feature_column(space, values)
             parts[str(key)] = FeatureColumn(spread_array(array, present), feature)
         if is_flat:
             (only,) = parts.values()

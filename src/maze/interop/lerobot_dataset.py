@@ -19,7 +19,7 @@ from maze.core.arrow_arrays import number_array, string_array
 from maze.core.recording.episode import Episode
 from maze.core.recording.recording import Recording
 from maze.factory import ConfigurationError
-from maze.interop.exported_run import Space, Spaces, check_one_actor, flat_spaces, written_whole
+from maze.interop.exported_run import Space, Spaces, check_one_actor, counted, flat_spaces, written_whole
 from maze.interop.feature_moments import FeatureMoments
 from maze.interop.parquet_features import feature_column, is_picture, with_features
 
@@ -115,7 +115,7 @@ def export_lerobot(recording: Recording, path: Path, numbers: Sequence[int], *, 
         _write(_tasks(env), folder / "meta/tasks.parquet")
         _write_json({name: each.to_json() for name, each in whole.items()}, folder / "meta/stats.json")
         _write_json(_info(env, features, len(rows), start, fps), folder / "meta/info.json")
-    return f"{start:,} frames of {len(numbers):,} episodes, without their final observations"
+    return f"{start:,} frames of {counted(len(numbers))}, without their final observations"
 
 
 def _features(both: Spaces) -> list[_Feature]:

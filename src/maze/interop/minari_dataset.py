@@ -27,7 +27,7 @@ from maze.core.recording.space_json import space_to_json
 from maze.core.recording.trajectory_schema import TrajectorySchema
 from maze.core.rollout.recipes import MAKE_GYM_ENV
 from maze.factory import ConfigurationError
-from maze.interop.exported_run import Space, Spaces, check_one_actor, flat_spaces, written_whole
+from maze.interop.exported_run import Space, Spaces, check_one_actor, counted, flat_spaces, written_whole
 
 FORM = "Minari"
 OWN_METADATA = "maze"
@@ -76,7 +76,7 @@ def export_minari(recording: Recording, path: Path, numbers: Sequence[int]) -> s
             storage.update_episode_metadata(own)
         _check_same(folder / "data", recording, numbers)
         n_steps = storage.total_steps
-    return f"{n_steps:,} steps of {len(numbers):,} episodes"
+    return f"{n_steps:,} steps of {counted(len(numbers))}"
 
 
 def import_minari(dataset: str, run_dir: Path, *, download: bool = False) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gymnasium.envs.registration import EnvSpec
 
 from maze.core.env.actor_id import ActorID
-from maze.core.env.structured_env import StructuredEnv
+from maze.core.env.structured_env import Departure, StructuredEnv
 from maze.factory import ConfigurationError, check_arguments, suggest
 from maze.interop.pettingzoo_actors import MASK, Agent, MaskedObservations, actors_of
 from maze.interop.pettingzoo_turns import AgentTurns, TurnsAtOnce, TurnsInOrder
@@ -67,7 +67,7 @@ class PettingZooEnv(StructuredEnv):
         }
         self.metadata = env.metadata
         self.render_mode = getattr(env, "render_mode", None)
-        self._actor = self._last_actor = next(iter(self.actors.values()))
+        self._actor = next(iter(self.actors.values()))
         self._n_rounds = 0
         self._is_closed = False
 
@@ -79,13 +79,12 @@ class PettingZooEnv(StructuredEnv):
         """Begin an episode of all agents."""
         self._turns.reset(seed, options)
         self._n_rounds = 0
-        self._actor = self._last_actor = self._actor_of(self._turns.agent)
+        self._actor = self._actor_of(self._turns.agent)
         return self._observe(self._turns.agent), self._infos()
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Let one agent act; the infos are those of all agents, by name."""
+        """Let one agent act; the infos are those of all agents, by name, of departed ones as they left with them."""
         turns = self._turns
-        self._last_actor = self._actor
         turns.step(action)
         self._actor = self._actor_of(turns.agent)
         self._n_rounds += turns.is_round_over
@@ -102,11 +101,9 @@ class PettingZooEnv(StructuredEnv):
         """Rounds completed; one that the end broke off counts."""
         return self._n_rounds
 
-    def is_actor_done(self) -> bool:
-        """Whether the agent that has just acted is gone for good; one that is cut with all others is not."""
-        turns = self._turns
-        is_cut = turns.is_over and not turns.terminated
-        return not is_cut and any(self.actors[agent] == self._last_actor for agent in turns.departed)
+    def departed_actors(self) -> Mapping[ActorID, Departure]:
+        """Who has left with the last step, be it the one that has just acted or others."""
+        return {self.actors[agent]: how for agent, how in self._turns.left.items()}
 
     def actor_rewards(self) -> Mapping[ActorID, float]:
         """What the last step earned the agents."""
@@ -131,7 +128,9 @@ class PettingZooEnv(StructuredEnv):
         return self._observations[self.actors[agent].step_key](*self._turns.observe(agent))
 
     def _infos(self) -> dict[str, Any]:
-        return {str(agent): info for agent, info in self._turns.infos.items()}
+        turns = self._turns
+        departed = {str(agent): info for agent, (_, info) in turns.departed.items()}
+        return departed | {str(agent): info for agent, info in turns.infos.items()}
 
     def _actor_of(self, agent: Agent) -> ActorID:
         try:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+from maze.core.env.structured_env import Departure
 from maze.interop.pettingzoo_actors import Agent
 
 
@@ -25,6 +26,8 @@ class AgentTurns(ABC):
         """What the last step earned the agents; those without a reward may be missing."""
         self.departed: dict[Agent, tuple[Any, Mapping[str, Any]]] = {}
         """Agents that will not act again, with their last observations and infos."""
+        self.left: dict[Agent, Departure] = {}
+        """Those of them that have left with the last step, and how."""
         self.is_round_over = False
         """Whether the last step closed a round."""
         self.is_over = False
@@ -64,13 +67,14 @@ class TurnsInOrder(AgentTurns):
     def reset(self, seed: int | None, options: dict[str, Any] | None) -> None:
         """Begin an episode."""
         self.env.reset(seed=seed, options=options)
-        self.departed, self._acted = {}, set[Agent]()
+        self.departed, self.left, self._acted = {}, {}, set[Agent]()
         self.agent, self.rewards, self.is_round_over = self.env.agent_selection, {}, False
         self._pass_on()
 
     def step(self, action: Any) -> None:
         """Let one agent act."""
         self.env.step(action)
+        self.left = {}
         self.rewards = {agent: reward for agent, reward in self.env.rewards.items() if reward}
         self._acted.add(self.agent)
         self._pass_on()
@@ -106,6 +110,7 @@ class TurnsInOrder(AgentTurns):
         for agent in ended:
             if agent not in self.departed:
                 self.departed[agent] = env.observe(agent), env.infos.get(agent, {})
+                self.left[agent] = "terminated" if terminations[agent] else "truncated"
         self.is_over = len(ended) == len(env.agents)
         if self.is_over:
             self.terminated = any(terminations[agent] for agent in ended)
@@ -122,7 +127,7 @@ class TurnsAtOnce(AgentTurns):
     def reset(self, seed: int | None, options: dict[str, Any] | None) -> None:
         """Begin an episode."""
         self._observations, self._infos = self.env.reset(seed=seed, options=options)
-        self.departed, self.rewards, self.is_round_over = {}, {}, False
+        self.departed, self.left, self.rewards, self.is_round_over = {}, {}, {}, False
         self._begin_round(list(self.env.agents))
 
     def step(self, action: Any) -> None:
@@ -130,12 +135,13 @@ class TurnsAtOnce(AgentTurns):
         self._actions[self.agent] = action
         self.is_round_over = len(self._actions) == len(self._order)
         if not self.is_round_over:
-            self.agent, self.rewards = self._order[len(self._actions)], {}
+            self.agent, self.rewards, self.left = self._order[len(self._actions)], {}, {}
             return
         observations, self.rewards, terminations, truncations, infos = self.env.step(self._actions)
         self._observations, self._infos = observations, infos
         ended = [agent for agent in self._order if terminations.get(agent) or truncations.get(agent)]
         self.departed |= {agent: (observations[agent], infos.get(agent, {})) for agent in ended}
+        self.left = {agent: "terminated" if terminations.get(agent) else "truncated" for agent in ended}
         living = [agent for agent in self.env.agents if agent not in ended]
         if living:
             self._begin_round(living)

@@ -14,20 +14,14 @@ from maze.core.recording.episode import Episode
 from maze.core.recording.space_codec import Column
 
 
-class KeyRows(NamedTuple):
-    """The rows of one step key."""
+class PresentRows(NamedTuple):
+    """Values that not every row has."""
 
-    observations: Column
-    """Of the rows where `observed`, in order."""
+    values: Column
+    """Of the rows where they are `present`, in order."""
 
-    observed: np.ndarray
-    """Which rows have an observation of this key, bool of shape (rows,)."""
-
-    actions: Column
-    """Of the rows where `acted`, in order."""
-
-    acted: np.ndarray
-    """Which rows have an action of this key, bool of shape (rows,)."""
+    present: np.ndarray
+    """Which rows have one, bool of shape (rows,)."""
 
 
 class StepRows:
@@ -74,15 +68,25 @@ class StepRows:
             )
         }
 
-    def of(self, step_key: StepKey) -> KeyRows:
-        """What was observed and done in one kind of decision."""
-        schema = self.episode.schema
-        codec = schema.observation_codecs[schema.key_index[step_key]]
+    def of(self, name: str, step_key: StepKey) -> PresentRows:
+        """What there is of one kind of decision.
+
+        Args:
+            name: "observation", "action", or "policy_outputs" where they are recorded.
+            step_key: The kind of decision.
+        """
+        episode, schema = self.episode, self.episode.schema
         here = np.array([actor.step_key == step_key for actor in self.actors], np.bool_)
-        finals = [observation for actor, observation in self._finals.items() if actor.step_key == step_key]
-        observations = codec.concatenate([self.episode.observations_of(step_key), codec.stack(finals)])
-        acted = here & (np.arange(self.n_rows) < self.n_decisions)
-        return KeyRows(observations, here, self.episode.actions_of(step_key), acted)
+        if name == "observation":
+            codec = schema.observation_codecs[schema.key_index[step_key]]
+            finals = [observation for actor, observation in self._finals.items() if actor.step_key == step_key]
+            return PresentRows(codec.concatenate([episode.observations_of(step_key), codec.stack(finals)]), here)
+        decided = np.arange(self.n_rows) < self.n_decisions
+        if name == "action":
+            return PresentRows(episode.actions_of(step_key), here & decided)
+        told = np.zeros(self.n_rows, np.bool_)
+        told[decided] = episode.has_policy_outputs
+        return PresentRows(episode.policy_outputs_of(step_key), here & told)
 
 
 def spread(values: np.ndarray, present: np.ndarray) -> np.ndarray:
