@@ -54,6 +54,37 @@ def test_squashed_numbers_are_as_torchrl_has_them() -> None:
     torch.testing.assert_close(distribution.log_prob(actions), reference.log_prob(actions), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("bound", ["low", "high"])
+def test_at_its_bounds_a_squashed_number_is_as_likely_as_just_before_them(bound: str) -> None:
+    space = spaces.Box(np.array([-2, 0], np.float32), np.array([2, 1000], np.float32))
+    layout = ActionLayout(space)
+    parameters = torch.tensor([[0.5, -1.0, 0.0, -1.0]], requires_grad=True)
+    at = torch.from_numpy(getattr(space, bound))[None]
+    just_before = at + (1e-7 if bound == "low" else -1e-7) * torch.from_numpy(space.high - space.low)
+    log_probs = [ActionDistribution(parameters, layout).log_prob(value) for value in (at, just_before)]
+    assert torch.isfinite(log_probs[0]).all()
+    torch.testing.assert_close(*log_probs)
+    log_probs[0].sum().backward()  # type: ignore[no-untyped-call]
+    assert parameters.grad is not None
+    assert torch.isfinite(parameters.grad).all()
+
+
+def test_a_policy_that_pushes_far_beyond_its_bounds_stays_within_them_and_finite() -> None:
+    space = spaces.Box(-1, 3, (1,))
+    layout = ActionLayout(space)
+    parameters = np.array([[40.0, 2.0], [-40.0, 2.0]], np.float32)
+    actions = layout.actions(layout.choose(parameters, None))
+    assert all(action in space for action in actions)
+    columns = torch.from_numpy(layout.columns(actions))
+    assert torch.isfinite(ActionDistribution(torch.from_numpy(parameters), layout).log_prob(columns)).all()
+
+
+def test_what_is_no_number_is_said_to_be_none() -> None:
+    distribution = ActionDistribution(torch.tensor([[0.0, float("nan")]]), ActionLayout(spaces.Discrete(2)))
+    with pytest.raises(FloatingPointError, match="the network gives values that are not finite"):
+        distribution.entropy()
+
+
 def test_unbounded_numbers_are_normal() -> None:
     layout = ActionLayout(spaces.Box(-np.inf, np.inf, (2,)))
     parameters, actions = torch.tensor([[0.5, -1.0, 0.0, -1.0]]), torch.tensor([[0.0, 2.0]])

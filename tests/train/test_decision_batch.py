@@ -12,6 +12,7 @@ from gymnasium import spaces
 
 from maze.core.env.actor_id import StepKey
 from maze.core.recording.episode_row import EpisodeRow
+from maze.train.action_distribution import ActionDistribution
 from maze.train.collected_episode import CollectedEpisode, Decisions
 from maze.train.decision_batch import decision_batch
 from maze.train.models.flatten_concat import FlattenConcat
@@ -44,7 +45,7 @@ def episode(
 ) -> CollectedEpisode:
     n = len(credits_)
     keys = np.array([key for key, _ in actors])
-    flags = np.zeros(n, np.bool_)
+    flags = np.zeros(len(actors), np.bool_)
     for place in done or {}:
         flags[place] = True
     decisions = Decisions(
@@ -103,6 +104,40 @@ def test_an_actor_that_is_done_expects_nothing_more() -> None:
     batch = decision_batch([played], oracle(1), CPU, GAMMA, LAMBDA)[0]
     last = GAMMA * 3 - 3
     assert batch.advantages.tolist() == pytest.approx([1 - 3, last + GAMMA * LAMBDA * last, last])
+
+
+def test_an_actor_that_was_found_to_be_done_too_late_expects_nothing_either() -> None:
+    actors = [(0, 0), (0, 1), (0, 0), (0, 1)]
+    played = episode(actors, [0, 0, 9, 9], [3.0] * 4, [1.0, 0.0], terminated=False, splits=True, done={2: True})
+    batch = decision_batch([played], oracle(1), CPU, GAMMA, LAMBDA)[0]
+    assert batch.advantages.tolist() == pytest.approx([1 - 3, GAMMA**9 * 3 - 3])
+
+
+def test_an_actor_without_a_final_observation_goes_on_with_the_value_of_its_last_one() -> None:
+    actors = [(0, 0), (0, 1), (0, 1)]
+    played = episode(actors, [0, 0, 1], [3.0, 5.0, 7.0], [1.0, 2.0], terminated=False, splits=True)
+    batch = decision_batch([played], oracle(1), CPU, GAMMA, LAMBDA)[0]
+    assert batch.advantages.tolist() == pytest.approx([1 + GAMMA * 3 - 3, 2 + GAMMA * 7 - 5])
+    ended = episode(actors, [0, 0, 1], [3.0, 5.0, 7.0], [1.0, 2.0], terminated=True, splits=True)
+    batch = decision_batch([ended], oracle(1), CPU, GAMMA, LAMBDA)[0]
+    assert batch.advantages.tolist() == pytest.approx([1 - 3, 2 - 5])
+
+
+def test_rewards_of_everybody_go_on_when_one_actor_is_done() -> None:
+    actors = [(0, 0), (0, 1), (0, 0)]
+    played = episode(actors, [0, 0, 1], [3.0, 5.0, 7.0], [1.0, 2.0], terminated=False, done={1: True})
+    batch = decision_batch([played], oracle(1), CPU, GAMMA, LAMBDA)[0]
+    last = 2 + GAMMA * 7 - 5
+    assert batch.advantages.tolist() == pytest.approx([1 + 5 - 3 + last, last])
+
+
+def test_probabilities_are_those_of_the_policy_that_has_played() -> None:
+    model = oracle(2)
+    played = episode([(0, 0), (1, 0), (0, 0)], [0, 0, 1], [3.0, 5.0, 7.0], [1.0, 2.0], terminated=True)
+    for key, of_key in decision_batch([played], model, CPU, GAMMA, LAMBDA).items():
+        distribution = ActionDistribution(model.action_parameters(key, of_key.leaves), model.action_layouts[key])
+        torch.testing.assert_close(of_key.log_probs, distribution.log_prob(of_key.actions))
+        assert not of_key.log_probs.requires_grad
 
 
 def test_what_came_too_late_counts_for_the_last_decision() -> None:

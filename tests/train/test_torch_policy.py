@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -83,22 +84,11 @@ def test_deterministic_decisions_are_the_most_likely_ones() -> None:
     policy = TorchPolicy({0: BOX}, {0: spaces.Discrete(5)}, deterministic=True, n_envs=3)
     for seed in range(5):
         observation = np.random.default_rng(seed).normal(size=4).astype(np.float32)
-        outputs = policy.outputs(observation, ACTOR, n_candidates=5)
-        assert int(policy.act(observation, ACTOR)) == int(outputs.logits[""].argmax())
-        assert int(outputs.candidates[0].action) == int(outputs.logits[""].argmax())
-        assert sum(candidate.probability for candidate in outputs.candidates) == pytest.approx(1)
-
-
-def test_candidates_of_several_parts_are_the_best_of_all_combinations() -> None:
-    action = spaces.Dict({"a": spaces.MultiDiscrete([2, 3]), "b": spaces.MultiBinary(2), "c": spaces.Box(-1, 1, (1,))})
-    policy = TorchPolicy({0: BOX}, {0: action}, n_envs=1)
-    outputs = policy.outputs(np.ones(4, np.float32), ACTOR, n_candidates=24)
-    assert sum(candidate.probability for candidate in outputs.candidates) == pytest.approx(1, abs=1e-5)
-    probabilities = [candidate.probability for candidate in outputs.candidates]
-    assert probabilities == sorted(probabilities, reverse=True)
-    assert all(candidate.action in action for candidate in outputs.candidates)
-    few = policy.outputs(np.ones(4, np.float32), ACTOR, 2).candidates
-    assert list(map(str, few)) == list(map(str, outputs.candidates[:2]))
+        outputs = policy.outputs(observation, ACTOR)
+        assert policy.output_space(0).contains(outputs)
+        assert int(policy.act(observation, ACTOR)) == int(outputs["logits"].argmax())
+        assert outputs["candidates"]["actions"].tolist() == np.argsort(-outputs["probabilities"])[:3].tolist()
+        assert outputs["probabilities"].sum() == pytest.approx(1)
 
 
 def test_more_slots_than_rows_are_decided_in_turn() -> None:
@@ -135,6 +125,33 @@ def test_weights_of_a_training_run_are_loaded(trained: Path) -> None:
     for policy, which in ((best, "best"), (last, "last")):
         kept = read_weights(trained / f"{which}.safetensors")
         assert all(torch.equal(dict(policy.model.named_parameters())[name], kept[name]) for name in kept)
+
+
+def test_a_run_tells_weights_apart_and_is_not_resumed_with_others(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "model")
+    policy, runner = {**POLICY, "input_dir": str(tmp_path / "model")}, SequentialRolloutRunner(n_episodes=2)
+    hashes = []
+    for name in ("a", "b", "c"):
+        if name == "c":
+            kept = read_weights(trained / "best.safetensors")
+            save_weights({key: 2 * tensor for key, tensor in kept.items()}, tmp_path / "model" / "best.safetensors")
+        runner.run_with("CartPole-v1", agent=policy, run_dir=tmp_path / name)
+        hashes.append(json.loads((tmp_path / name / "run.json").read_text())["policy_hash"])
+    assert hashes[0] == hashes[1] != hashes[2]
+    with pytest.raises(ConfigurationError, match=r"best\.safetensors is not what the run in .* began with"):
+        runner.run_with("CartPole-v1", agent=policy, run_dir=tmp_path / "a", resume=True)
+    assert runner.run_with("CartPole-v1", agent=policy, run_dir=tmp_path / "c", resume=True).status == "completed"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_on_a_gpu_it_decides_as_on_the_processor() -> None:
+    policies = [TorchPolicy({0: BOX}, {0: spaces.Discrete(5)}, device=device, n_envs=4) for device in ("cpu", "cuda")]
+    observations = list(np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32))
+    for policy in policies:
+        for slot in range(3):
+            policy.reset(7 + slot, slot)
+    actions = [policy.act_batch(observations, [ACTOR] * 3, [0, 1, 2]) for policy in policies]
+    assert actions[0] == actions[1]
 
 
 @pytest.mark.parametrize(

@@ -55,3 +55,9 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\x80\x04pickled")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         read_weights(tmp_path / "x")
+
+
+def test_the_file_is_as_readable_as_others(tmp_path: Path) -> None:
+    save_weights(weights_of(nn.Linear(2, 1)), tmp_path / "weights")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "weights").stat().st_mode == (tmp_path / "other").stat().st_mode

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from maze.cli.command_line import RolloutError, one_line
+from maze.cli.command_line import RolloutError, one_line, override_key
 from maze.cli.composition import Composition
 from maze.cli.config_check import check_run_dir, check_target
 from maze.cli.garbage import begin_collecting
@@ -55,6 +55,8 @@ def train(composition: Composition, overrides: Sequence[str]) -> int:
     config, run_dir = composition.config, composition.run_dir
     if config.get("input_dir") is not None:
         config = with_input_dir(config, overrides, (*TAKEN_GROUPS, "algorithm"))
+        if _goes_on(config, overrides):
+            config = with_input_dir(config, overrides, ("runner",))
     runner = check_training(config)
     check_run_dir(run_dir)
     with prepared(run_dir, composition.hydra_files):
@@ -62,6 +64,13 @@ def train(composition: Composition, overrides: Sequence[str]) -> int:
             write_saved_config(run_dir, config)
             take_normalization(config, overrides, run_dir)
         return _train(runner, config, run_dir)
+
+
+def _goes_on(config: Mapping[str, Any], overrides: Sequence[str]) -> bool:
+    """Whether the training run that `input_dir` names has not come to its end, and is to be gone on with."""
+    from maze.train.training_record import read_training_record
+
+    return "algorithm" not in map(override_key, overrides) and read_training_record(config["input_dir"]).is_unfinished
 
 
 def check_training(config: Mapping[str, Any]) -> TrainingRunner:

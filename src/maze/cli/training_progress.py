@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from logging import getLogger
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.table import Table
 from rich.text import Text
 
 from maze.cli.progress import duration
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 
 logger = getLogger(__name__)
 
-SHOWN = ("training/return", "learning/entropy", "learning/gradient_norm", "learning/accuracy", "learning/loss")
+MOST_ROWS = 12
+"""Of the table on a terminal; TensorBoard has them all."""
+
 PAUSE = 10.0
 """Seconds between lines, where there is no terminal; evaluations are always shown."""
 
 
 class ConsoleTraining(TrainingObserver):
-    """Prints a line for each evaluation; between them shows the last iteration, on a terminal in one place.
+    """Prints a line for each evaluation; between them shows the last iteration, on a terminal as a table in one place.
 
     Args:
         console: Where to show it.
@@ -34,6 +37,7 @@ class ConsoleTraining(TrainingObserver):
         """Begin with nothing done."""
         self._console = console
         self._status: Status | None = None
+        self._evaluation: Mapping[str, float] = {}
         self._began = self._printed = monotonic()
 
     def started(self, seeds: Mapping[str, int | None]) -> None:
@@ -45,20 +49,23 @@ class ConsoleTraining(TrainingObserver):
 
     def iterated(self, iteration: int, progress: float, figures: Mapping[str, float]) -> None:
         """Show an iteration."""
-        shown = [f"{name.partition('/')[2]} {figures[name]:,.4g}" for name in SHOWN if name in figures]
-        if figures.get("training/return") is not None:
-            shown.append(f"{figures['time/decisions_per_second']:,.0f} decisions/s")
-        line = f"{self._elapsed()}: iteration {iteration}, {progress:.0%} done, {', '.join(shown)}"
+        head = f"{self._elapsed()}: iteration {iteration}, {progress:.0%} done"
+        if "time/decisions_per_second" in figures:
+            head += f", {figures['time/decisions_per_second']:,.0f} decisions/s"
+        training, learning = _of(figures, "training"), _of(figures, "learning")
+        line = ", ".join([head, *_listed({"return": training["return"]} if training else {}), *_listed(learning)])
         if self._status is not None:
-            self._status.update(line)
+            rows = Group(head, _table(training, self._evaluation), *_wrapped(learning))
+            self._status.update(rows)
         elif monotonic() - self._printed > PAUSE:
             self._print(line)
         logger.info(line)
 
     def evaluated(self, iteration: int, figures: Mapping[str, float], is_best: bool) -> None:
         """Print an evaluation."""
-        mean, length = figures["evaluation/return"], figures["evaluation/length"]
-        line = f"{self._elapsed()}: evaluation after iteration {iteration}: return {mean:,.4g}, length {length:,.4g}"
+        self._evaluation = _of(figures, "evaluation")
+        shown = ", ".join(_listed({name: self._evaluation[name] for name in ("return", "length")}))
+        line = f"{self._elapsed()}: evaluation after iteration {iteration}: {shown}"
         self._print(f"{line}{', the best so far' if is_best else ''}")
         logger.info(line)
 
@@ -79,3 +86,32 @@ class ConsoleTraining(TrainingObserver):
 
     def _elapsed(self) -> str:
         return duration(monotonic() - self._began)
+
+
+def _of(figures: Mapping[str, float], prefix: str) -> dict[str, float]:
+    """The figures of one kind, by what is behind the prefix."""
+    return {name.partition("/")[2]: value for name, value in figures.items() if name.startswith(f"{prefix}/")}
+
+
+def _listed(figures: Mapping[str, float]) -> list[str]:
+    return [f"{name} {value:,.4g}" for name, value in figures.items()]
+
+
+def _wrapped(learning: Mapping[str, float]) -> Iterator[Text]:
+    if learning:
+        yield Text(", ".join(_listed(learning)), style="dim")
+
+
+def _table(training: Mapping[str, float], evaluation: Mapping[str, float]) -> Table:
+    """What the episodes of the last iteration came to, beside those of the last evaluation; metrics and KPIs too."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    table.add_column("training", justify="right")
+    table.add_column("evaluation", justify="right")
+    names = list(dict.fromkeys([*training, *evaluation]))
+    for name in names[:MOST_ROWS]:
+        cells = [f"{figures[name]:,.4g}" if name in figures else "" for figures in (training, evaluation)]
+        table.add_row(name.removeprefix("metrics/").removeprefix("kpis/"), *cells)
+    if len(names) > MOST_ROWS:
+        table.add_row(Text(f"{len(names) - MOST_ROWS} more in TensorBoard", style="dim"))
+    return table

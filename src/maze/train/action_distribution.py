@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -9,12 +10,12 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal
 from torch.nn.functional import logsigmoid
 
-from maze.train.models.action_layout import (
+from maze.train.models.action_layout import ActionLayout
+from maze.train.models.action_part import (
     GREATEST_LOG_STD,
     LARGEST_TANH,
     LEAST_LOG_STD,
-    ActionLayout,
-    BinaryPart,
+    ActionPart,
     CategoricalPart,
     GaussianPart,
 )
@@ -43,10 +44,11 @@ class ActionDistribution(Distribution):
         """Keep the parameters."""
         super().__init__(parameters.shape[:1], torch.Size([layout.n_columns]), validate_args=False)
         self._parameters, self._layout = parameters, layout
-        self._log_shares = [
-            torch.log_softmax(parameters[:, part.parameters], 1) if isinstance(part, CategoricalPart) else None
+        self._log_shares = {
+            part.first_column: torch.log_softmax(parameters[:, part.parameters], 1)
             for part in layout.parts
-        ]
+            if isinstance(part, CategoricalPart)
+        }
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Logarithm of the probabilities, of real numbers of their densities, (n,).
@@ -54,37 +56,18 @@ class ActionDistribution(Distribution):
         Args:
             value: (n, n_columns) as the layout has them.
         """
-        total: Tensor | None = None
-        for part, log_shares in zip(self._layout.parts, self._log_shares, strict=True):
-            chosen = value[:, part.columns]
-            if log_shares is not None:
-                of_part = log_shares.gather(1, chosen.long()).squeeze(1)
-            elif isinstance(part, BinaryPart):
-                logits = self._parameters[:, part.parameters]
-                of_part = logsigmoid(torch.where(chosen > 0, logits, -logits)).sum(1)
-            elif isinstance(part, GaussianPart):
-                of_part = self._gaussian_log_prob(part, chosen)
-            else:
-                raise TypeError(f"{type(part).__name__} has no probabilities")
-            total = of_part if total is None else total + of_part
-        return torch.zeros(len(value)) if total is None else total
+        return self._sum(self._log_prob(part, value[:, part.columns]) for part in self._layout.parts)
 
     def entropy(self) -> Tensor:
-        """Entropy, (n,); of squashed numbers that of the Gaussian before, for theirs has no closed form."""
-        total: Tensor | None = None
-        for part, log_shares in zip(self._layout.parts, self._log_shares, strict=True):
-            if log_shares is not None:
-                of_part = -(log_shares.exp() * log_shares).sum(1)
-            elif isinstance(part, BinaryPart):
-                logits = self._parameters[:, part.parameters]
-                share = torch.sigmoid(logits)
-                of_part = -(share * logsigmoid(logits) + (1 - share) * logsigmoid(-logits)).sum(1)
-            elif isinstance(part, GaussianPart):
-                of_part = self._normal(part).entropy().sum(1)  # type: ignore[no-untyped-call]
-            else:
-                raise TypeError(f"{type(part).__name__} has no entropy")
-            total = of_part if total is None else total + of_part
-        return torch.zeros(self._parameters.shape[0]) if total is None else total
+        """Entropy, (n,); of squashed numbers that of the Gaussian before, for theirs has no closed form.
+
+        Raises:
+            FloatingPointError: If the network gives no numbers.
+        """
+        entropy = self._sum(map(self._entropy, self._layout.parts))
+        if not torch.isfinite(entropy).all():
+            raise FloatingPointError("the network gives values that are not finite")
+        return entropy
 
     @property
     def mode(self) -> Tensor:
@@ -96,6 +79,29 @@ class ActionDistribution(Distribution):
     def deterministic_sample(self) -> Tensor:
         """The most likely actions, under the name that tensordict asks for."""
         return self.mode
+
+    def _sum(self, of_parts: Iterable[Tensor]) -> Tensor:
+        """Of one number per part and action."""
+        return sum(of_parts, start=self._parameters.new_zeros(len(self._parameters)))
+
+    def _log_prob(self, part: ActionPart, chosen: Tensor) -> Tensor:
+        if isinstance(part, CategoricalPart):
+            return self._log_shares[part.first_column].gather(1, chosen.long()).squeeze(1)
+        if isinstance(part, GaussianPart):
+            return self._gaussian_log_prob(part, chosen)
+        logits = self._parameters[:, part.parameters]
+        return logsigmoid(torch.where(chosen > 0, logits, -logits)).sum(1)
+
+    def _entropy(self, part: ActionPart) -> Tensor:
+        if isinstance(part, CategoricalPart):
+            log_shares = self._log_shares[part.first_column]
+            return -(log_shares.exp() * log_shares).sum(1)
+        if isinstance(part, GaussianPart):
+            entropy: Tensor = self._normal(part).entropy()  # type: ignore[no-untyped-call]
+            return entropy.sum(1)
+        logits = self._parameters[:, part.parameters]
+        share = torch.sigmoid(logits)
+        return -(share * logsigmoid(logits) + (1 - share) * logsigmoid(-logits)).sum(1)
 
     def _normal(self, part: GaussianPart) -> Normal:
         parameters, n = self._parameters[:, part.parameters], part.n_columns

@@ -39,7 +39,8 @@ class Decisions:
     """(n + m,) float64: the acting actor's share of the rewards; beside a final observation what came too late."""
 
     actors_done: np.ndarray
-    """(n,) bool: whether it was the actor's last decision."""
+    """(n + m,) bool: whether its actor's part ended with it, not by a cut; beside a final observation where that was
+    told too late for the decision."""
 
     splits_rewards: bool
     """Whether the environment says whose the rewards are; else they are everybody's."""
@@ -49,6 +50,16 @@ class Decisions:
 
     actions: Mapping[StepKey, np.ndarray]
     """(n_k, n_columns) float32 for each step key's n_k decisions."""
+
+    @property
+    def n_decisions(self) -> int:
+        """How many there are."""
+        return sum(map(len, self.actions.values()))
+
+    @property
+    def is_decision(self) -> np.ndarray:
+        """(n + m,) bool: whether it is one, and no final observation."""
+        return np.arange(len(self.step_keys)) < self.n_decisions
 
 
 @dataclass(frozen=True)
@@ -146,14 +157,18 @@ class EpisodeCollector:
         has_times = segments[0].times is not None
         times = _joined(segments, lambda segment: segment.times) if has_times else range(len(observations))
         splits_rewards = segments[0].credits is not None
-        credits_ = _joined(segments, lambda segment: segment.credits if splits_rewards else segment.rewards)
-        done = _joined(segments, lambda segment: segment.actors_done) if segments[0].actors_done is not None else ()
+        done = [
+            segment.start + row
+            for segment in segments
+            for row, how in segment.departures.items()
+            if how == "terminated"
+        ]
         return Decisions(
             step_keys=np.array([index[step_key] for step_key, _ in actors], np.int64),
             agent_ids=np.array([agent_id for _, agent_id in actors], np.int64),
             times=np.array(times, np.int64),
-            credits=np.nan_to_num(_padded(np.array(credits_, np.float64), len(observations))),
-            actors_done=_padded(np.array(done, np.bool_), n),
+            credits=_credits(segments, len(observations)),
+            actors_done=np.isin(np.arange(len(observations)), done),
             splits_rewards=splits_rewards,
             observations={
                 key: layout.stack([observations[place] for place in places[key]])
@@ -172,5 +187,16 @@ def _joined(segments: list[Segment], column: Callable[[Segment], Any]) -> list[A
     return [value for segment in segments for value in column(segment)]
 
 
-def _padded(values: np.ndarray, length: int) -> np.ndarray:
-    return np.concatenate([values, np.zeros(length - len(values), values.dtype)])
+def _credits(segments: list[Segment], length: int) -> np.ndarray:
+    """What each decision earned, and behind them what came too late; 0 where there is nothing.
+
+    Raises:
+        ValueError: If a reward is no number.
+    """
+    rewards = np.array(_joined(segments, lambda segment: segment.rewards), np.float64)
+    wrong = np.flatnonzero(~np.isfinite(rewards))
+    if len(wrong):
+        raise ValueError(f"the reward is {rewards[wrong[0]]} in decision {wrong[0]}: nothing can be learned from that")
+    if segments[0].credits is not None:
+        rewards = np.nan_to_num(_joined(segments, lambda segment: segment.credits))
+    return np.pad(rewards, (0, length - len(rewards)))

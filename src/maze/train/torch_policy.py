@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from hashlib import shake_128
 from itertools import chain, count
 from pathlib import Path
@@ -14,12 +15,12 @@ import torch
 
 from maze.core.agent.policy import StructuredPolicy
 from maze.core.env.actor_id import ActorID, StepKey
-from maze.core.env.structured_env import ActionMasks
+from maze.core.env.structured_env import ActionMasks, StructuredEnv
 from maze.factory import ConfigurationError
-from maze.train.models.action_layout import CategoricalPart
+from maze.train.models.action_part import CategoricalPart
 from maze.train.models.actor_critic import ILLEGAL, ActorCritic
 from maze.train.models.build_model import build_model
-from maze.train.policy_outputs import PolicyOutputs, policy_outputs
+from maze.train.policy_outputs import PolicyOutputs
 from maze.train.training_record import read_training_record
 from maze.train.weights import load_weights
 
@@ -28,6 +29,9 @@ N_ENVS = 32
 
 TRUSTED_MODELS = ("maze.train.models", "maze_envs")
 """What a run directory may name as its model without anybody vouching for it."""
+
+_MULTIPLE_OF_ROWS = 8
+"""Of matrices with other numbers of rows, some libraries compute the last rows in another way than those before."""
 
 _BLOCK = 64
 """Random numbers drawn at a time."""
@@ -84,7 +88,7 @@ class TorchPolicy(StructuredPolicy):
             raise ConfigurationError(f"policy.n_envs={n_envs}: give a number of at least 1")
         self.n_envs = n_envs
         self.deterministic = deterministic
-        self.device = _device(device)
+        self.device = torch_device(device)
         allowed = None
         record = None if input_dir is None else read_training_record(input_dir)
         if record is not None:
@@ -96,11 +100,22 @@ class TorchPolicy(StructuredPolicy):
         else:
             self.model = build_model(model, observation_spaces, action_spaces, action_masks, seed=seed, allowed=allowed)
         if record is not None:
-            load_weights(self.model, record.weights(weights))
+            self.files = [record.weights(weights)]
+            load_weights(self.model, self.files[0])
+        self._record = record
         self.model.to(self.device).eval()
         self._deciders = {key: _Decider(self.model, key, n_envs, self.device) for key in observation_spaces}
         self._only = next(iter(self._deciders.values())) if len(self._deciders) == 1 else None
         self._streams: dict[int, Callable[[], float]] = {}
+
+    def attach(self, env: StructuredEnv, slot: int = 0) -> None:
+        """See that an environment normalises as the one of the training run did.
+
+        Raises:
+            ConfigurationError: If it does not.
+        """
+        if self._record is not None and slot == 0:  # all slots are alike
+            self._record.check_normalization(env)
 
     def reset(self, seed: int, slot: int = 0) -> None:
         """Begin an episode with random numbers of its own."""
@@ -128,17 +143,24 @@ class TorchPolicy(StructuredPolicy):
                 actions[place] = action
         return actions
 
-    def outputs(self, observation: Any, actor_id: ActorID, n_candidates: int = 3) -> PolicyOutputs:
-        """What the network sees in a decision; nothing is drawn for it.
+    def output_space(self, step_key: StepKey) -> gymnasium.spaces.Dict:
+        """Logits, probabilities, value and candidates, as `PolicyOutputs` describes them."""
+        return self._deciders[step_key].told.space
 
-        Args:
-            observation: Of the actor.
-            actor_id: Who decides.
-            n_candidates: How many of the most likely actions are wanted.
-        """
-        decider = self._deciders[actor_id.step_key]
-        parameters, value = decider.outputs(observation)
-        return policy_outputs(decider.layout, parameters, value, n_candidates)
+    def outputs(self, observation: Any, actor_id: ActorID, slot: int = 0) -> Mapping[str, Any]:
+        """What the network sees in a decision."""
+        return self.outputs_batch([observation], [actor_id], [slot])[0]
+
+    def outputs_batch(
+        self, observations: Sequence[Any], actor_ids: Sequence[ActorID], slots: Sequence[int]
+    ) -> list[Mapping[str, Any]]:
+        """What the network sees in each of the decisions."""
+        told: list[Mapping[str, Any]] = [{}] * len(observations)
+        for step_key, places in self._batches(actor_ids):
+            outputs = self._deciders[step_key].outputs([observations[place] for place in places])
+            for place, each in zip(places, outputs, strict=True):
+                told[place] = each
+        return told
 
     def _batches(self, actor_ids: Sequence[ActorID]) -> Iterator[tuple[StepKey, list[int]]]:
         """Places of those that decide with the same step key, no more at a time than a forward has rows."""
@@ -166,6 +188,7 @@ class _Decider:
         self.layout = model.action_layouts[step_key]
         self._model, self._step_key, self._device = model, step_key, device
         self._observation_layout = model.observation_layouts[step_key]
+        n_rows = n_rows if n_rows == 1 else -(-n_rows // _MULTIPLE_OF_ROWS) * _MULTIPLE_OF_ROWS
         self._buffers = self._observation_layout.buffers(n_rows)
         self._leaves = [torch.from_numpy(buffer) for buffer in self._buffers]
         self._is_masked = model.has_masks(step_key)
@@ -183,13 +206,20 @@ class _Decider:
             self._require_legal(parameters)
         return self.layout.actions(self.layout.choose(parameters, uniforms))
 
-    def outputs(self, observation: Any) -> tuple[np.ndarray, float]:
-        """Parameters and value of one observation."""
-        self._observation_layout.fill(self._buffers, [observation])
-        parameters = self._forward()[0]
+    @cached_property
+    def told(self) -> PolicyOutputs:
+        """What there is to tell of a decision."""
+        return PolicyOutputs(self.layout)
+
+    def outputs(self, observations: Sequence[Any]) -> list[dict[str, Any]]:
+        """What the network says about up to as many observations as there are rows."""
+        n = len(observations)
+        self._observation_layout.fill(self._buffers, observations)
+        parameters = self._forward()[:n]
         with torch.inference_mode():
             leaves = [leaf.to(self._device) for leaf in self._leaves]
-            return parameters, float(self._model.values(self._step_key, leaves)[0])
+            values = self._model.values(self._step_key, leaves)[:n].cpu().numpy()
+        return self.told.read(parameters, values)
 
     def _forward(self) -> np.ndarray:
         with torch.inference_mode():
@@ -225,7 +255,16 @@ def _uniform_block(seed: int, block: int) -> list[float]:
     return numbers
 
 
-def _device(name: str) -> torch.device:
+def torch_device(name: str) -> torch.device:
+    """Where networks compute.
+
+    Raises:
+        ConfigurationError: If there is no such device.
+
+    Example:
+        >>> torch_device("cpu")
+        device(type='cpu')
+    """
     try:
         device = torch.device(name)
     except RuntimeError:

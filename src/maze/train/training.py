@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import socket
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from maze.core.recording.part import publish
 from maze.core.recording.segment import EpisodeSpec
-from maze.core.rollout.scout import Scouted
 from maze.core.rollout.seeding import Seeding
+from maze.factory import ConfigurationError
 from maze.train.algorithms.algorithm import Algorithm
 from maze.train.collected_episode import CollectedEpisode
 from maze.train.episode_player import EpisodePlayers, PlayOrder
 from maze.train.models.actor_critic import ActorCritic
-from maze.train.training_record import BEST, FORMAT_VERSION, LAST, TRAINING_FILE, TrainingRecord
+from maze.train.training_record import BEST, LAST, TRAINING_FILE, TrainingRecord, write_json
 from maze.train.training_seeds import TrainingSeeds
 from maze.train.weights import load_weights, read_weights, save_weights, weights_of
 
-PACKAGES = ("maze-rollouts", "gymnasium", "numpy", "tensordict", "torch", "torchrl")
 STATE = "state"
 GENERATOR = "generator"
 
@@ -46,7 +37,23 @@ class Counts:
     best_return: float | None = None
     best_iteration: int | None = None
     last_return: float | None = None
+
+    n_not_better: int = 0
+    """Evaluations in a row without a new best."""
+
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training run between two iterations: all that it takes to go on from there."""
+
+    weights: Mapping[str, Tensor]
+
+    state: Mapping[str, Tensor]
+    """Of the algorithm, and of what is drawn while learning."""
+
+    counts: Counts
 
 
 class Training:
@@ -84,6 +91,7 @@ class Training:
         self._began = monotonic()
         self.generator.manual_seed(self._seeds.learning)
         self.played: list[CollectedEpisode] = []
+        """What was played since somebody emptied it."""
 
     @property
     def seconds(self) -> float:
@@ -92,13 +100,9 @@ class Training:
 
     def play(self, n: int) -> list[CollectedEpisode]:
         """Play further episodes by the model as it is; they are shared out among the players."""
-        specs = self._seeds.training(self.counts.n_episodes, n)
-        weights = self._weights()
-        shares = [specs[share :: self._n_players] for share in range(self._n_players)]
-        orders = [PlayOrder(share, weights) for share in shares if share]
-        self.played = _in_order(self._players.play(orders))
-        self._count(self.played)
-        return self.played
+        played = self._play_shared(self._seeds.training(self.counts.n_episodes, n))
+        self._count(played, n)
+        return played
 
     def score(self, candidates: Sequence[Mapping[str, np.ndarray]], n: int) -> list[list[float]]:
         """Play the same further episodes by each of several weights, without chance; returns their returns."""
@@ -106,143 +110,81 @@ class Training:
         played = self._players.play(
             [PlayOrder(specs, weights, deterministic=True, wants_decisions=False) for weights in candidates]
         )
-        episodes = [episode for of_candidate in played for episode in of_candidate]
-        self._count(episodes, n)
-        self.played = episodes
+        self._count([episode for of_candidate in played for episode in of_candidate], n)
         return [[float(episode.row.episode_return or 0.0) for episode in of_candidate] for of_candidate in played]
 
     def evaluate(self) -> list[CollectedEpisode]:
         """Play the episodes of evaluation without chance, up to the environment's own end."""
-        weights = self._weights()
-        shares: list[list[EpisodeSpec]] = [
-            self._evaluated[share :: self._n_players] for share in range(self._n_players)
-        ]
-        orders = [
-            PlayOrder(share, weights, deterministic=True, wants_decisions=False, limits_steps=False)
-            for share in shares
-            if share
-        ]
-        return _in_order(self._players.play(orders))
+        return self._play_shared(self._evaluated, deterministic=True, wants_decisions=False, limits_steps=False)
 
     def note_evaluation(self, mean_return: float) -> bool:
         """Keep the model if it is the best so far; says whether it is."""
-        self.counts.last_return = mean_return
-        is_best = self.counts.best_return is None or mean_return > self.counts.best_return
+        counts = self.counts
+        counts.last_return = mean_return
+        is_best = counts.best_return is None or mean_return > counts.best_return
+        counts.n_not_better = 0 if is_best else counts.n_not_better + 1
         if is_best:
-            self.counts.best_return, self.counts.best_iteration = mean_return, self.counts.n_iterations
+            counts.best_return, counts.best_iteration = mean_return, counts.n_iterations
             save_weights(weights_of(self.model), self.run_dir / f"{BEST}.safetensors")
         return is_best
 
-    def save(self, algorithm: Algorithm, status: str, reason: str = "") -> None:
-        """Keep everything that is needed to go on, and to roll out."""
-        save_weights(weights_of(self.model), self.run_dir / f"{LAST}.safetensors")
-        state = {**algorithm.state(), GENERATOR: self.generator.get_state()}
-        save_weights(state, self.run_dir / f"{STATE}.safetensors")
-        self.write_metadata(status, reason)
+    def check_finite(self) -> None:
+        """See that learning has left numbers.
 
-    def write_metadata(self, status: str, reason: str = "") -> None:
-        """Write `training.json`."""
-        content = {
-            **self._metadata,
-            "status": status,
-            "reason": reason,
-            "counts": {**asdict(self.counts), "seconds": self.seconds},
-        }
-        temporary = self.run_dir / f"{TRAINING_FILE}.tmp"
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        publish(temporary, self.run_dir / TRAINING_FILE)
+        Raises:
+            FloatingPointError: If it has not.
+        """
+        for name, tensor in weights_of(self.model).items():
+            if not torch.isfinite(tensor).all():
+                raise FloatingPointError(f"{name} is not finite")
+
+    def checkpoint(self, algorithm: Algorithm) -> Checkpoint:
+        """Take down everything as it is."""
+        state = {**algorithm.state(), GENERATOR: self.generator.get_state()}
+        return Checkpoint(_copied(weights_of(self.model)), _copied(state), replace(self.counts, seconds=self.seconds))
+
+    def save(self, checkpoint: Checkpoint, status: str, reason: str = "") -> None:
+        """Keep everything that is needed to go on, and to roll out."""
+        save_weights(checkpoint.weights, self.run_dir / f"{LAST}.safetensors")
+        save_weights(checkpoint.state, self.run_dir / f"{STATE}.safetensors")
+        counts = {**asdict(checkpoint.counts), "seconds": self.seconds}
+        content = {**self._metadata, "status": status, "reason": reason, "counts": counts}
+        write_json(self.run_dir / TRAINING_FILE, content)
 
     def go_on(self, record: TrainingRecord, algorithm: Algorithm) -> None:
         """Take up a run that has not come to its end, as if it had never been interrupted.
 
         Raises:
-            ConfigurationError: If its weights cannot be read, or are of another model.
+            ConfigurationError: If what it has kept cannot be read, or is of another model.
         """
         load_weights(self.model, record.weights(LAST))
-        state = read_weights(record.run_dir / f"{STATE}.safetensors")
-        self.generator.set_state(state.pop(GENERATOR))
-        algorithm.load_state(state)
-        self.counts = Counts(**record.metadata["counts"])
+        file = record.run_dir / f"{STATE}.safetensors"
+        state = read_weights(file)
+        try:
+            self.generator.set_state(state[GENERATOR])
+            algorithm.load_state(state)
+            self.counts = Counts(**record.metadata["counts"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ConfigurationError(
+                f"{file} is damaged, or of another version ({error!r}): choose another algorithm=... to begin with the "
+                "best weights"
+            ) from None
         best = record.run_dir / f"{BEST}.safetensors"
         if best.exists():
             save_weights(read_weights(best), self.run_dir / f"{BEST}.safetensors")
 
-    def _count(self, episodes: Sequence[CollectedEpisode], n_numbers: int | None = None) -> None:
-        self.counts.n_episodes += len(episodes) if n_numbers is None else n_numbers
-        self.counts.n_decisions += sum(episode.row.n_decisions or 0 for episode in episodes)
+    def _play_shared(self, specs: Sequence[EpisodeSpec], **how: bool) -> list[CollectedEpisode]:
+        """Play episodes by the model as it is; in order of number, so that no sum tells who has played which."""
+        weights = {name: tensor.cpu().numpy() for name, tensor in _copied(weights_of(self.model)).items()}
+        shares = [specs[share :: self._n_players] for share in range(self._n_players)]
+        played = self._players.play([PlayOrder(share, weights, **how) for share in shares if share])
+        return sorted((episode for share in played for episode in share), key=lambda episode: episode.row.number)
 
-    def _weights(self) -> dict[str, np.ndarray]:
-        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in weights_of(self.model).items()}
-
-
-def _in_order(played: Sequence[Sequence[CollectedEpisode]]) -> list[CollectedEpisode]:
-    """Episodes in order of number, whoever played them: in another order sums would be rounded otherwise."""
-    return sorted((episode for of_order in played for episode in of_order), key=lambda episode: episode.row.number)
-
-
-def training_metadata(
-    scouted: Scouted,
-    *,
-    seeding: Seeding,
-    model: Mapping[str, Any],
-    algorithm: Algorithm,
-    config: Mapping[str, Any],
-    n_parameters: int,
-    input_dir: str | Path | None,
-) -> dict[str, Any]:
-    """What `training.json` says from the beginning.
-
-    Args:
-        scouted: What was found out about the environment.
-        seeding: With the base seeds.
-        model: Its configuration.
-        algorithm: What learns.
-        config: Of the whole run.
-        n_parameters: Numbers that the model learns.
-        input_dir: The run that this one goes on from.
-    """
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            versions[package] = version(package)
-    described = {key: value for key, value in scouted.description.items() if key != "policy"}
-    return {
-        "format_version": FORMAT_VERSION,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions,
-        "host": {"name": socket.gethostname(), "platform": platform.platform(), "cores": os.cpu_count()},
-        "command": sys.argv,
-        "config": dict(config),
-        "seeding": seeding.to_json(),
-        **described,
-        "traits": asdict(scouted.traits),
-        "reproducible": scouted.traits.reproducible,
-        "model": dict(model),
-        "algorithm": f"{type(algorithm).__module__}.{type(algorithm).__qualname__}",
-        "n_parameters": n_parameters,
-        "input_dir": None if input_dir is None else str(input_dir),
-    }
+    def _count(self, played: Sequence[CollectedEpisode], n_numbers: int) -> None:
+        self.played += played
+        self.counts.n_episodes += n_numbers
+        self.counts.n_decisions += sum(episode.row.n_decisions or 0 for episode in played)
 
 
-def episode_figures(episodes: Sequence[CollectedEpisode], prefix: str) -> dict[str, float]:
-    """Means over episodes: returns, lengths, the metrics of events, KPIs, and how many were a success.
-
-    Args:
-        episodes: At least one.
-        prefix: Begins the names.
-    """
-    rows = [episode.row for episode in episodes]
-    figures: dict[str, float] = {
-        f"{prefix}/return": float(np.mean([row.episode_return or 0.0 for row in rows])),
-        f"{prefix}/length": float(np.mean([row.length or 0 for row in rows])),
-    }
-    successes = [row.success for row in rows if row.success is not None]
-    if successes:
-        figures[f"{prefix}/success"] = float(np.mean(successes))
-    named: dict[str, list[float]] = {}
-    for row in rows:
-        for name, metric in (row.metrics or {}).items():
-            named.setdefault(f"{prefix}/metrics/{name}", []).append(float(metric.value))
-        for name, kpi in (row.kpis or {}).items():
-            named.setdefault(f"{prefix}/kpis/{name}", []).append(float(kpi))
-    return figures | {name: float(np.mean(values)) for name, values in named.items()}
+def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from time import time
-from typing import Any
+from typing import Any, Self
 
 PROGRESS_FILE = "progress.jsonl"
 
@@ -33,6 +34,7 @@ class TrainingLog:
 
     def write(self, iteration: int, figures: Mapping[str, float]) -> None:
         """Write the figures of an iteration."""
+        figures = {name: value for name, value in figures.items() if isfinite(value)}  # JSON has no others
         self._file.write(json.dumps({"iteration": iteration, **figures}) + "\n")
         self._file.flush()
         if self._events is not None:
@@ -42,7 +44,11 @@ class TrainingLog:
             values = [Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
             self._events.add_event(Event(wall_time=time(), step=iteration, summary=Summary(value=values)))
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        """Nothing is left to do."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """Write what is still in memory."""
         self._file.close()
         if self._events is not None:

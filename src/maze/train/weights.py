@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from maze.core.recording.part import publish
@@ -35,7 +35,8 @@ def save_weights(weights: Mapping[str, Tensor], path: Path) -> None:
         path: The file.
     """
     temporary = path.with_name(f"{path.name}.tmp")
-    save_file({name: tensor.detach().cpu().clone().contiguous() for name, tensor in weights.items()}, temporary)
+    # Written by ourselves, for safetensors would let nobody else read the file.
+    temporary.write_bytes(save({name: tensor.detach().cpu().clone().contiguous() for name, tensor in weights.items()}))
     publish(temporary, path)
 
 

@@ -53,7 +53,6 @@ class A2C(ActorCriticAlgorithm):
             entropy_coefficient=entropy_coefficient,
             critic_coefficient=critic_coefficient,
             max_gradient_norm=max_gradient_norm,
-            normalize_advantage=True,
         )
 
     def _make_loss(self, actor: Any, critic: Any) -> LossModule:

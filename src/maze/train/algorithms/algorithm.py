@@ -13,6 +13,7 @@ from torch import Tensor
 
 from maze.core.rollout.probe import EnvTraits
 from maze.core.rollout.recipes import EnvRecipe
+from maze.train.algorithms.optimizer_state import load_optimizer_state, optimizer_state
 from maze.train.collected_episode import CollectedEpisode
 from maze.train.models.actor_critic import ActorCritic
 
@@ -32,9 +33,6 @@ class Workshop:
     score: Callable[[Sequence[Mapping[str, np.ndarray]], int], list[list[float]]]
     """Plays that many further episodes by each of several weights, the same ones for all; gives their returns."""
 
-    should_stop: Callable[[], bool]
-    """Whether it was asked to stop, as by Ctrl-C: what has begun is then cut short."""
-
     env: EnvRecipe
     """With its wrappers, for what learns from recordings."""
 
@@ -44,9 +42,21 @@ class Workshop:
     dataset: Sequence[Path]
     """Run directories of rollouts to learn from."""
 
+    trusted: Sequence[str] = ()
+    """Packages, besides maze's and those of `env`, whose classes the data set may name."""
+
 
 class Algorithm(ABC):
-    """Improves a model, iteration by iteration."""
+    """Improves a model, iteration by iteration.
+
+    An iteration may be broken off at any point: training then goes on from the state before it.
+    """
+
+    optimizer: torch.optim.Optimizer
+    """What takes the steps; `begin` makes it."""
+
+    counts: dict[str, int]
+    """How far it has come, by names of its own; with the optimiser all that it remembers between iterations."""
 
     @abstractmethod
     def begin(self, workshop: Workshop) -> None:
@@ -68,14 +78,17 @@ class Algorithm(ABC):
     def progress(self) -> float:
         """How much of the work is done, 0 to 1."""
 
-    @abstractmethod
     def state(self) -> dict[str, Tensor]:
         """What it would need, besides the weights, to go on later."""
+        counts = {f"counts.{name}": torch.tensor(count) for name, count in self.counts.items()}
+        return optimizer_state(self.optimizer) | counts
 
-    @abstractmethod
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from a state that `state` gave.
 
         Raises:
             ConfigurationError: If it is of another model.
+            KeyError: If it lacks something.
         """
+        load_optimizer_state(self.optimizer, state)
+        self.counts = {name: int(state[f"counts.{name}"]) for name in self.counts}

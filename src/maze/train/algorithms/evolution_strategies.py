@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from maze.core.rollout.rollout_runner import at_least
+from maze.factory import ConfigurationError
 from maze.train.algorithms.algorithm import Algorithm, Workshop
-from maze.train.algorithms.optimizer_state import load_optimizer_state, optimizer_state
 from maze.train.weights import weights_of
 
 
@@ -42,18 +40,21 @@ class EvolutionStrategies(Algorithm):
         """Check and keep the settings."""
         for name, value in (("n_iterations", n_iterations), ("n_pairs", n_pairs), ("n_episodes", n_episodes)):
             at_least(f"algorithm.{name}", value, 1, whole=True)
-        at_least("algorithm.noise", noise, 0)
+        at_least("algorithm.learning_rate", learning_rate, 0)
+        at_least("algorithm.weight_decay", weight_decay, 0)
+        if not noise > 0:
+            raise ConfigurationError(f"algorithm.noise={noise}: give a number above 0")
         self.n_iterations, self.n_pairs, self.n_episodes = n_iterations, n_pairs, n_episodes
         self.noise, self.learning_rate, self.weight_decay = noise, learning_rate, weight_decay
-        self._n_done = 0
 
     def begin(self, workshop: Workshop) -> None:
         """See what there is to vary: all that decides, but no critics."""
         self._workshop = workshop
         self._parameters = workshop.model.policy_parameters()
-        self._optimizer = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             self._parameters, self.learning_rate, weight_decay=self.weight_decay, fused=True
         )
+        self.counts = {"iterations": 0}
 
     def iterate(self) -> dict[str, float]:
         """Try steps in random directions, and go in those that brought more than the opposite."""
@@ -64,18 +65,15 @@ class EvolutionStrategies(Algorithm):
         ]
         candidates = [self._candidate(noise, sign) for noise in noises for sign in (1.0, -1.0)]
         returns = np.array([np.mean(of_candidate) for of_candidate in workshop.score(candidates, self.n_episodes)])
-        self._n_done += 1
-        if workshop.should_stop():
-            return {}
         differences = _ranked(returns).reshape(-1, 2) @ np.array([1.0, -1.0])
-        self._optimizer.zero_grad()
         for position, parameter in enumerate(self._parameters):
             steps = torch.stack([noise[position] for noise in noises])
             weights = torch.as_tensor(differences, dtype=torch.float32).reshape(-1, *[1] * parameter.ndim)
             gradient = -(weights * steps).sum(0) / (2 * self.n_pairs * self.noise)
             parameter.grad = gradient.to(parameter.device)
         norm = torch.nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])
-        self._optimizer.step()
+        self.optimizer.step()
+        self.counts["iterations"] += 1
         return {
             "learning/best_candidate": float(returns.max()),
             "learning/mean_candidate": float(returns.mean()),
@@ -85,17 +83,7 @@ class EvolutionStrategies(Algorithm):
     @property
     def progress(self) -> float:
         """Share of the iterations."""
-        return min(self._n_done / self.n_iterations, 1.0)
-
-    def state(self) -> dict[str, Tensor]:
-        """Optimiser, and iterations so far."""
-        return {**optimizer_state(self._optimizer), "counts": torch.tensor([self._n_done])}
-
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on."""
-        load_optimizer_state(self._optimizer, state)
-        if "counts" in state:
-            self._n_done = int(state["counts"][0])
+        return min(self.counts["iterations"] / self.n_iterations, 1.0)
 
     def _candidate(self, noise: list[Tensor], sign: float) -> dict[str, np.ndarray]:
         """All weights, those that decide a step further."""

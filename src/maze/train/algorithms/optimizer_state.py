@@ -11,7 +11,7 @@ from maze.factory import ConfigurationError
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What an optimiser remembers of each parameter, by `number.name`.
+    """What an optimiser remembers of each parameter, by `optimizer.number.name`.
 
     Example:
         >>> weight = torch.nn.Parameter(torch.ones(2))
@@ -31,6 +31,10 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, Tensor]) -> None:
     """Let an optimiser remember what another one did.
 
+    Args:
+        optimizer: Of the same parameters.
+        state: From `optimizer_state`; what is no optimiser's is left alone.
+
     Raises:
         ConfigurationError: If that was one of other parameters.
     """
@@ -38,8 +42,8 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, T
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     remembered: dict[int, dict[str, Tensor]] = {}
     for key, value in state.items():
-        prefix, _, rest = key.partition(".")
-        if prefix != "optimizer":
+        owner, _, rest = key.partition(".")
+        if owner != "optimizer":
             continue
         number, _, name = rest.partition(".")
         index = int(number)

@@ -6,6 +6,7 @@ from typing import Any
 
 from torchrl.objectives import ClipPPOLoss, LossModule
 
+from maze.core.rollout.rollout_runner import at_least
 from maze.train.algorithms.actor_critic_algorithm import ActorCriticAlgorithm
 
 
@@ -47,6 +48,7 @@ class PPO(ActorCriticAlgorithm):
         max_gradient_norm: float = 0.5,
     ) -> None:
         """Check and keep the settings."""
+        at_least("algorithm.clip_range", clip_range, 0)
         super().__init__(
             n_decisions=n_decisions,
             decisions_per_iteration=decisions_per_iteration,
@@ -59,7 +61,6 @@ class PPO(ActorCriticAlgorithm):
             entropy_coefficient=entropy_coefficient,
             critic_coefficient=critic_coefficient,
             max_gradient_norm=max_gradient_norm,
-            normalize_advantage=True,
         )
         self.clip_range = clip_range
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -13,131 +11,7 @@ from gymnasium import spaces
 
 from maze.core.env.action_masks import ActionMask
 from maze.factory import ConfigurationError
-
-Path: TypeAlias = tuple[str | int, ...]
-
-LEAST_LOG_STD, GREATEST_LOG_STD = -5.0, 2.0
-"""Of Gaussian actions before they are squashed."""
-
-LARGEST_TANH = 1.0 - 1e-6
-"""So that what a squashed action was before stays finite in single precision."""
-
-
-@dataclass(frozen=True)
-class ActionPart(ABC):
-    """A part of an action that is chosen by itself, given all parameters: their probabilities multiply.
-
-    A batch of actions is an array of numbers, `columns`, in which each part has its own.
-    """
-
-    path: Path
-    """The keys that lead to it within the action."""
-
-    name: str
-    """The keys joined by dots; empty for the whole of an action that is no Dict or Tuple."""
-
-    first_parameter: int
-    n_parameters: int
-    first_column: int
-    n_columns: int
-
-    @property
-    def parameters(self) -> slice:
-        """Its outputs of the network."""
-        return slice(self.first_parameter, self.first_parameter + self.n_parameters)
-
-    @property
-    def columns(self) -> slice:
-        """Its columns in a batch of actions."""
-        return slice(self.first_column, self.first_column + self.n_columns)
-
-    @property
-    @abstractmethod
-    def n_uniforms(self) -> int:
-        """Random numbers that it takes to choose it."""
-
-    @abstractmethod
-    def choose(self, parameters: np.ndarray, uniforms: np.ndarray | None) -> np.ndarray:
-        """Choose for a batch.
-
-        Args:
-            parameters: (n, n_parameters), float32.
-            uniforms: (n, n_uniforms) within (0, 1]; None: choose what is most likely.
-
-        Returns:
-            (n, n_columns).
-        """
-
-
-@dataclass(frozen=True)
-class CategoricalPart(ActionPart):
-    """One of several values; the parameters are their logits."""
-
-    @property
-    def n_uniforms(self) -> int:
-        """One."""
-        return 1
-
-    def choose(self, parameters: np.ndarray, uniforms: np.ndarray | None) -> np.ndarray:
-        """Invert the cumulative distribution; what is masked has no share of it."""
-        if uniforms is None:
-            most_likely: np.ndarray = parameters.argmax(1)[:, None]
-            return most_likely
-        shares = np.exp(parameters - parameters.max(1, keepdims=True)).cumsum(1)
-        # The first value whose share, added up, reaches the number: it has one itself, for the number is not 0.
-        chosen: np.ndarray = (shares < uniforms * shares[:, -1:]).sum(1, keepdims=True)
-        return chosen
-
-
-@dataclass(frozen=True)
-class BinaryPart(ActionPart):
-    """Bits, each by itself; the parameters are the logits of 1."""
-
-    @property
-    def n_uniforms(self) -> int:
-        """One for each bit."""
-        return self.n_columns
-
-    def choose(self, parameters: np.ndarray, uniforms: np.ndarray | None) -> np.ndarray:
-        """Set a bit with the probability sigmoid(logit)."""
-        if uniforms is None:
-            return parameters > 0
-        with np.errstate(over="ignore"):  # exp(-logit) of a bit that must not be set is infinite, as it shall be
-            return uniforms <= 1 / (1 + np.exp(-parameters.astype(np.float64)))
-
-
-@dataclass(frozen=True)
-class GaussianPart(ActionPart):
-    """Real numbers; the parameters are means and logarithms of standard deviations, before squashing.
-
-    Bounded ones are low + (high - low) (tanh(x) + 1) / 2 with a Gaussian x, as in soft actor-critic
-    (https://arxiv.org/abs/1801.01290, appendix C); unbounded ones are x.
-    """
-
-    low: np.ndarray
-    """(n_columns,), float32."""
-
-    high: np.ndarray
-    is_squashed: bool
-
-    @property
-    def n_uniforms(self) -> int:
-        """Two for each number."""
-        return 2 * self.n_columns
-
-    def choose(self, parameters: np.ndarray, uniforms: np.ndarray | None) -> np.ndarray:
-        """Draw normal numbers by the transform of Box and Muller, or take the means."""
-        n = self.n_columns
-        values = parameters[:, :n].astype(np.float64)
-        if uniforms is not None:
-            log_std = parameters[:, n:].clip(LEAST_LOG_STD, GREATEST_LOG_STD)
-            normal = np.sqrt(-2 * np.log(uniforms[:, :n])) * np.cos(2 * np.pi * uniforms[:, n:])
-            values += np.exp(log_std) * normal
-        if not self.is_squashed:
-            return values
-        share = (np.tanh(values).clip(-LARGEST_TANH, LARGEST_TANH) + 1) / 2
-        squashed: np.ndarray = (self.low + share * (self.high - self.low)).clip(self.low, self.high)
-        return squashed
+from maze.train.models.action_part import ActionPart, BinaryPart, CategoricalPart, GaussianPart, Path
 
 
 class ActionLayout:
@@ -202,13 +76,27 @@ class ActionLayout:
         Args:
             columns: (n, n_columns).
         """
-        per_leaf = [
-            _values(leaf, columns[:, its_columns])
-            for (_, leaf), its_columns in zip(self._leaves, self._columns, strict=True)
-        ]
+        per_leaf = [_values(array) for array in self.arrays(columns)]
         if not isinstance(self.space, spaces.Dict | spaces.Tuple):
             return per_leaf[0]
         return [_nest(self.space, iter(values)) for values in zip(*per_leaf, strict=True)]
+
+    def arrays(self, columns: np.ndarray) -> list[np.ndarray]:
+        """The actions of a batch, stacked: an array (n, ...) for each space in the action that is no Dict or Tuple.
+
+        Args:
+            columns: (n, n_columns).
+        """
+        leaves = zip(self._leaves, self._columns, strict=True)
+        return [_array(leaf, columns[:, its_columns]) for (_, leaf), its_columns in leaves]
+
+    def nested(self, parts: Sequence[Any]) -> Any:
+        """What an action consists of, in the form of the action.
+
+        Args:
+            parts: As many as `arrays` gives.
+        """
+        return _nest(self.space, iter(parts))
 
     def columns(self, actions: Sequence[Any]) -> np.ndarray:
         """A batch of actions as numbers, (n, n_columns), float32."""
@@ -294,19 +182,25 @@ def _what(name: str) -> str:
     return f"the action {name!r}" if name else "the action"
 
 
-def _values(leaf: gymnasium.Space[Any], columns: np.ndarray) -> list[Any]:
-    """Values of one leaf, in its dtype; those of several elements are rows of one array."""
+def _array(leaf: gymnasium.Space[Any], columns: np.ndarray) -> np.ndarray:
+    """Values of one leaf, in its dtype and shape, (n, ...)."""
     dtype = np.dtype(leaf.dtype)
-    if isinstance(leaf, spaces.Discrete):
-        values = columns[:, 0].astype(dtype)
-        return list(values if not leaf.start else values + dtype.type(leaf.start))
     values = columns.reshape(len(columns), *(leaf.shape or ())).astype(dtype)
+    if isinstance(leaf, spaces.Discrete) and leaf.start:
+        values += dtype.type(leaf.start)
     if isinstance(leaf, spaces.MultiDiscrete) and leaf.start.any():
         values += leaf.start.astype(dtype)
     if isinstance(leaf, spaces.Box):
         # In the dtype the rounded value may be outside.
         values = values.clip(leaf.low, leaf.high)
-    return list(values) if values.ndim > 1 else [np.asarray(value) for value in values]
+    return values
+
+
+def _values(array: np.ndarray) -> list[Any]:
+    """Values of one leaf, each by itself; those of several elements are rows of one array."""
+    if array.ndim > 1 or array.dtype.kind in "iu":
+        return list(array)
+    return [np.asarray(value) for value in array]
 
 
 def _stacked(space: gymnasium.Space[Any], actions: Sequence[Any]) -> Any:

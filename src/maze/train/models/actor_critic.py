@@ -14,9 +14,11 @@ from maze.core.env.action_masks import masks_of
 from maze.core.env.actor_id import StepKey
 from maze.core.env.structured_env import ActionMasks
 from maze.factory import ConfigurationError
-from maze.train.models.action_layout import ActionLayout, GaussianPart, mask_positions
+from maze.train.models.action_layout import ActionLayout, mask_positions
+from maze.train.models.action_part import GaussianPart
 from maze.train.models.dense_layers import dense_layer
-from maze.train.models.observation_layout import ObservationLayout, union_of
+from maze.train.models.observation_layout import ObservationLayout
+from maze.train.models.step_key_networks import StepKeyNetworks, module_names
 
 ILLEGAL = -1e9
 """Logit of what is not legal: its probability is 0 in single precision, and the entropy stays finite."""
@@ -59,7 +61,7 @@ class ActorCritic(nn.Module):
         """Build the networks."""
         super().__init__()
         self.step_keys = list(observation_spaces)
-        self.names = {step_key: f"step_{step_key}".replace(".", "_") for step_key in self.step_keys}
+        self.names = module_names(self.step_keys)
         self.observation_layouts = {key: ObservationLayout(space) for key, space in observation_spaces.items()}
         self.action_layouts = {key: ActionLayout(space) for key, space in action_spaces.items()}
         declared = action_masks or {} if masks is None else _renamed(masks, self.step_keys)
@@ -69,11 +71,11 @@ class ActorCritic(nn.Module):
                 "a critic that all step keys share needs a network of its own, or a shared one: set "
                 "model.critic_on_policy_network=false, or model.shared_network=true"
             )
-        self.policy_networks = _Networks(self.observation_layouts, make_network, shared=shared_network)
+        self.policy_networks = StepKeyNetworks(self.observation_layouts, make_network, shared=shared_network)
         self.critic_networks = (
             self.policy_networks
             if critic_on_policy_network
-            else _Networks(self.observation_layouts, make_network, shared=critic == "shared")
+            else StepKeyNetworks(self.observation_layouts, make_network, shared=critic == "shared")
         )
         self.policy_heads = nn.ModuleDict(
             {
@@ -189,76 +191,6 @@ class _PlacedMask(NamedTuple):
     def of(self, leaves: Sequence[Tensor]) -> Tensor:
         parts = [leaves[index].flatten(1) for index in self.leaves]
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-
-
-class _Networks(nn.Module):
-    """A network for each step key, or one for all."""
-
-    def __init__(
-        self,
-        layouts: Mapping[StepKey, ObservationLayout],
-        make_network: Callable[[gymnasium.Space[Any]], nn.Module],
-        *,
-        shared: bool,
-    ) -> None:
-        super().__init__()
-        self._union: ObservationLayout | None = None
-        self._layouts = dict(layouts)
-        self._places: dict[StepKey, list[int | None]] = {}
-        if shared and len(layouts) > 1:
-            self._union = ObservationLayout(union_of({key: layout.space for key, layout in layouts.items()}))
-            self._places = {
-                key: [layout.position(leaf.path) for leaf in self._union.leaves] for key, layout in layouts.items()
-            }
-            self.networks = nn.ModuleDict({"shared": _made(make_network, self._union.space)})
-            self._names = dict.fromkeys(layouts, "shared")
-        else:
-            self._names = {key: f"step_{key}".replace(".", "_") for key in layouts}
-            if len(set(self._names.values())) < len(self._names):
-                raise ConfigurationError(
-                    f"the step keys {list(layouts)} cannot be told apart as text: give them other names"
-                )
-            self.networks = nn.ModuleDict(
-                {self._names[key]: _made(make_network, layout.space) for key, layout in layouts.items()}
-            )
-        self.n_features = {key: self._count_features(key) for key in layouts}
-
-    def forward(self, step_key: StepKey, leaves: Sequence[Tensor]) -> Tensor:
-        layout = self._layouts[step_key]
-        if self._union is not None:
-            n = len(leaves[0])
-            leaves = [
-                leaves[0].new_zeros((n, *leaf.shape), dtype=torch.from_numpy(np.zeros(0, leaf.dtype)).dtype)
-                if place is None
-                else leaves[place]
-                for leaf, place in zip(self._union.leaves, self._places[step_key], strict=True)
-            ]
-            layout = self._union
-        features: Tensor = self.networks[self._names[step_key]](layout.nested(leaves))
-        return features
-
-    def _count_features(self, step_key: StepKey) -> int:
-        """Ask the network, with two observations of zeros."""
-        leaves = [torch.from_numpy(buffer) for buffer in self._layouts[step_key].buffers(2)]
-        was_training = self.training
-        self.eval()
-        with torch.no_grad():
-            features = self(step_key, leaves)
-        self.train(was_training)
-        if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 2:  # noqa: PLR2004 - (n, n_features)
-            shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
-            raise ConfigurationError(
-                f"{type(self.networks[self._names[step_key]]).__name__} gave {shape} for two observations: return a "
-                "tensor of shape (n, n_features)"
-            )
-        return features.shape[1]
-
-
-def _made(make_network: Callable[[gymnasium.Space[Any]], nn.Module], space: gymnasium.Space[Any]) -> nn.Module:
-    network = make_network(space)
-    if not isinstance(network, nn.Module):
-        raise ConfigurationError(f"{type(network).__name__} is no torch.nn.Module: derive it from that")
-    return network
 
 
 def _renamed(masks: Mapping[Any, Mapping[Any, Any]], step_keys: Sequence[StepKey]) -> ActionMasks:

@@ -101,10 +101,6 @@ class ObservationLayout:
         remaining = iter(parts)
         return _nest(self.space, remaining)
 
-    def position(self, path: Path) -> int | None:
-        """Index of the leaf that a path leads to; None if there is none."""
-        return next((index for index, leaf in enumerate(self.leaves) if leaf.path == path), None)
-
 
 def _leaves(space: gymnasium.Space[Any], path: Path) -> Iterator[Leaf]:
     if isinstance(space, spaces.Dict):

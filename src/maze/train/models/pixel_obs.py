@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from gymnasium import spaces
 from torch import Tensor, nn
 
 from maze.core.env.actor_id import StepKey
@@ -20,7 +21,6 @@ from maze.train.models.dense_layers import dense_layers
 from maze.train.models.flat_features import FlatFeatures
 from maze.train.models.observation_layout import Leaf, ObservationLayout
 
-LARGEST_PIXEL = 255.0
 MOST_CHANNELS = 32
 """Of a picture whose layout has to be guessed; an axis that is longer is no channel axis."""
 
@@ -110,7 +110,7 @@ class _PictureNetwork(nn.Module):
 
     def __init__(self, leaf: Leaf, channels: Sequence[int]) -> None:
         super().__init__()
-        self._scale = 1 / LARGEST_PIXEL if leaf.dtype.kind in "ui" else 1.0
+        self._scale = 1 / _largest(leaf)
         *stack, rows, columns, n_channels = _shape(leaf)
         self._is_channels_first = _is_channels_first(leaf)
         self._is_stack = bool(stack)
@@ -140,6 +140,12 @@ class _PictureNetwork(nn.Module):
             picture = picture.movedim(-1, -3)
         features: Tensor = self.convolutions(picture.float() * self._scale)
         return features
+
+
+def _largest(leaf: Leaf) -> float:
+    """The largest of bounded whole numbers, which becomes 1; real numbers stay as they are."""
+    is_counted = leaf.dtype.kind in "ui" and isinstance(leaf.space, spaces.Box) and leaf.space.is_bounded("above")
+    return max(float(np.max(leaf.space.high)), 1.0) if is_counted else 1.0  # type: ignore[attr-defined]
 
 
 def _is_channels_first(leaf: Leaf) -> bool:
