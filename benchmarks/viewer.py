@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,6 +26,8 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 import maze
+from maze.core.env.event import Event
+from maze.core.env.structured_env import StructuredEnv
 
 CART_POLE = {"env": {"_target_": "maze.core.env.gym_env.make_gym_env", "name": "CartPole-v1"}}
 SCRUBS = 200
@@ -57,6 +60,28 @@ class EndlessEnv(ShortEnv):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         observation, reward, *_ = super().step(action)
         return observation, reward - 1.5, False, False, {}
+
+
+@dataclass(frozen=True)
+class Tick(Event):
+    n: int
+
+
+class EventfulEnv(StructuredEnv):
+    """Something happens in every step."""
+
+    def __init__(self) -> None:
+        self.observation_spaces = self.action_spaces = {0: gymnasium.spaces.Discrete(2)}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.n = 0
+        return 0, {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.n += 1
+        self.emit(Tick(self.n))
+        return self.n % 2, float(action), self.n == 500_000, False, {}
 
 
 @contextmanager
@@ -144,8 +169,8 @@ def table_usable(browser: Any, run: Path) -> tuple[float, float, float]:
     return seconds, sort, filtered
 
 
-def long_episode(browser: Any, run: Path) -> tuple[float, float]:
-    """Until the curves of a very long episode are drawn, and until the record of a far step is there."""
+def long_episode(browser: Any, run: Path, last: str) -> tuple[float, float]:
+    """Until the curves of a very long episode are drawn, and until the record of its last step is there."""
     with served(run) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         begin = time.perf_counter()
@@ -155,7 +180,7 @@ def long_episode(browser: Any, run: Path) -> tuple[float, float]:
         begin = time.perf_counter()
         page.keyboard.press("End")
         page.keyboard.press("ArrowLeft")
-        page.get_by_role("heading", name="Step 999,999").wait_for()
+        page.get_by_role("heading", name=f"Step {last}").wait_for()
         page.get_by_role("heading", name="Observation", exact=False).first.wait_for()
         record = time.perf_counter() - begin
         page.close()
@@ -185,12 +210,16 @@ def measured(folder: Path, browser: Any, n: int, with_huge: bool) -> Iterator[tu
     if not with_huge:
         return
     maze.rollout(ShortEnv, n_episodes=100_000, seeding=seeding, run_dir=folder / "huge")
-    usable, sort, filtered = table_usable(browser, folder / "huge")
+    usable, sort, filtered = map(median, zip(*(table_usable(browser, folder / "huge") for _ in range(n)), strict=True))
     further = f"sort {sort * 1000:.0f} ms, filter {filtered * 1000:.0f} ms"
     yield "table of 100,000 episodes", "2 s", f"{usable:.2f} s; {further}"
     maze.rollout(EndlessEnv, n_episodes=1, max_episode_steps=1_000_000, seeding=seeding, run_dir=folder / "long")
-    drawn, record = long_episode(browser, folder / "long")
-    yield "episode of 1,000,000 steps", "", f"{drawn:.2f} s until drawn, {record:.2f} s to a far step's record"
+    maze.rollout(EventfulEnv, n_episodes=1, max_episode_steps=0, seeding=seeding, run_dir=folder / "eventful")
+    for what, name, last in (("1,000,000 steps", "long", "999,999"), ("500,000 events", "eventful", "499,999")):
+        drawn, record = (
+            median(times) for times in zip(*(long_episode(browser, folder / name, last) for _ in range(n)), strict=True)
+        )
+        yield f"episode of {what}", "", f"{drawn:.2f} s until drawn, {record:.2f} s to a far step's record"
 
 
 def main() -> None:

@@ -88,6 +88,12 @@ def test_that_one_is_filmed(here: Path, capsys: pytest.CaptureFixture[str]) -> N
         assert sum(1 for _ in video.decode(video=0)) == n_decisions + 1
 
 
+def test_that_videos_are_mp4(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cart_pole(here)
+    code, _, err = replay(capsys, "run", "--episode", "0", "--video", "out.avi")
+    assert (code, err) == (2, "maze: --video out.avi: videos are mp4, so name it out.mp4\n")
+
+
 def test_that_without_a_display_a_video_is_advised(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cart_pole(here)
     code, out, err = replay(capsys, "run", "--episode", "0")

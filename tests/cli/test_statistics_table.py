@@ -127,13 +127,24 @@ def test_numbers_are_short(value: float | None, decimals: int, expected: str) ->
     assert format_number(value, decimals) == expected
 
 
-def test_returns_of_actors_have_rows_of_their_own() -> None:
-    returns = {f"piston_{number}": summarize([number, number + 2.0]) for number in range(14)}
-    returns["late_0"] = summarize([5.0])
+def with_actor_returns(returns: dict[str, Summary]) -> list[list[str]]:
     length = summarize([3, 4])
-    text = shown(Statistics(2, 0, 2, 0, 0, length, length, None, {}, {}, {}, {}, returns))
-    lines = [line.split() for line in text.splitlines()]
+    return [
+        line.split()
+        for line in shown(Statistics(2, 0, 2, 0, 0, length, length, None, {}, {}, {}, {}, returns)).splitlines()
+    ]
+
+
+def test_returns_of_actors_have_rows_of_their_own() -> None:
+    lines = with_actor_returns({"piston_0": summarize([1.0, 3.0]), "late_0": summarize([5.0])})
     assert ["return", "of"] in lines
-    assert [line[1] for line in lines if line[:1] == ["piston_11"]] == ["12.0"]
-    assert ["3", "more", "in", "statistics.json"] in lines
+    assert [line[1] for line in lines if line[:1] == ["piston_0"]] == ["2.0"]
+    assert [line[1] for line in lines if line[:2] == ["late_0", "n=1"]] == ["n=1"]
     assert "return of" not in shown(make_statistics())
+
+
+def test_of_many_actors_the_best_and_the_worst_are_shown() -> None:
+    lines = with_actor_returns({f"0_{agent}": summarize([agent, agent + 2.0]) for agent in range(100)})
+    agents = [int(line[1]) for line in lines if line[:1] == ["agent"]]
+    assert agents == [99, 98, 97, 96, 95, 94, 5, 4, 3, 2, 1, 0]
+    assert ["88", "others,", "in", "statistics.json"] in lines

@@ -45,6 +45,24 @@ def test_what_cannot_be_shown_is_refused_in_a_line(
     assert "cannot write" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["view", "--port", "99999"], "--port 99999: ports are from 0, which is any free one, to 65535"),
+        (["view", "--port", "-1"], "--port -1: ports are from 0"),
+        (["view", "--host", "192.0.2.1"], "cannot listen at 192.0.2.1:8700: Cannot assign requested address"),
+        (["report", "--episodes", "0"], "--episodes 0: the least is 1"),
+        (["report", "--megabytes", "0.01"], "--megabytes 0.01: the least is 0.2"),
+        (["report", "--render", "-2"], "--render -2: the least is 0"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(
+    run_dir: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main([arguments[0], str(run_dir), *arguments[1:]]) == 2
+    assert capsys.readouterr().err.startswith(f"maze: {said}")
+
+
 def test_nothing_heavy_is_imported_to_begin_with(run_dir: Path) -> None:
     script = (
         "import sys; from maze.cli.maze import parser; parser(['view']);"

@@ -16,6 +16,7 @@ PAGES = [
     "README.md",
     "docs/index.md",
     "docs/rollouts.md",
+    "docs/policies.md",
     "docs/structured_environments.md",
     "docs/wrappers.md",
     "docs/cutting_2d.md",

@@ -23,6 +23,13 @@ def test_other_pages_are_not(origin: str) -> None:
     assert Access(8700).refusal("POST", {**LOCAL, "sec-fetch-site": "cross-site"}, "") is not None
 
 
+def test_a_link_on_another_page_may_be_followed() -> None:
+    foreign = {**LOCAL, "sec-fetch-site": "cross-site"}
+    assert Access(8700).refusal("GET", {**foreign, "sec-fetch-mode": "no-cors"}, "") is not None
+    assert Access(8700).refusal("GET", {**foreign, "sec-fetch-mode": "navigate"}, "") is None
+    assert Access(8700).refusal("POST", {**foreign, "sec-fetch-mode": "navigate"}, "") is not None
+
+
 def test_the_own_page_may_start_something() -> None:
     assert Access(8700).refusal("POST", {**LOCAL, "origin": "http://127.0.0.1:8700"}, "") is None
 

@@ -36,3 +36,18 @@ def test_a_bare_choice_is_named_by_its_role() -> None:
     (action,) = components_of_space("action", 0, spaces.Discrete(2))
     assert (action.name, action.is_choice) == ("action", True)
     assert action.of(np.array([1, 0])).tolist() == [1, 0]
+
+
+def test_arrays_that_a_policy_tells_are_one_strip_each() -> None:
+    space = spaces.Dict(
+        {
+            "both": spaces.Box(0, 1, (2, 2)),
+            "one": spaces.Box(0, 1, (1,)),
+            "saliency": spaces.Box(0, 1, (84, 84)),
+            "value": spaces.Box(0, 1, ()),
+        }
+    )
+    column = {"both": np.arange(8.0).reshape(2, 2, 2), "one": np.array([[5.0], [6.0]]), "value": np.array([1.0, 2.0])}
+    found = list(components_of_space("output", 0, space))
+    assert [(each.name, each.n_values) for each in found] == [("both", 4), ("one[0]", 1), ("value", 1)]
+    assert [each.of(column).tolist() for each in found] == [[[0, 1, 2, 3], [4, 5, 6, 7]], [5, 6], [1, 2]]

@@ -1,8 +1,16 @@
+from __future__ import annotations
+
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
+from gymnasium.spaces import Box, Dict, Discrete
 
 import maze
+from maze.core.env.actor_id import ActorID
+from maze.core.env.structured_env import StructuredEnv
 from maze.viewer.divergence import first_divergence
 
 
@@ -23,3 +31,57 @@ def test_the_first_step_of_each_difference(runs: Path) -> None:
     assert found["observation"] == int(np.argmax(one.actions[:n] != other.actions[:n])) + 1
     assert found["reward"] == n  # each step of either gives 1, until one ends
     assert found["first"] == found["action"]
+
+
+class TwoActorsEnv(StructuredEnv):
+    """Two kinds of decisions by turns; from the fifth on the order is another where `swaps` is set."""
+
+    def __init__(self, swaps: bool = False, noise_at: int = -1, n_steps: int = 12) -> None:
+        self.observation_spaces = {"one": Box(0, 1e6, (1,)), "two": Dict({"n": Discrete(10**6)})}
+        self.action_spaces = {"one": Discrete(1), "two": Discrete(1)}
+        self.swaps, self.noise_at, self.n_steps = swaps, noise_at, n_steps
+
+    def actor_id(self) -> ActorID:
+        return ActorID("one" if (self.n + (self.swaps and self.n >= 5)) % 2 == 0 else "two", 0)
+
+    def observe(self) -> Any:
+        n = self.n + (self.n == self.noise_at)
+        return np.array([n], np.float32) if self.actor_id().step_key == "one" else {"n": n}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.n = 0
+        return self.observe(), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.n += 1
+        return self.observe(), 0.0, self.n == self.n_steps, False, {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, {"action": None, "observation": None, "reward": None, "first": None}),
+        ({"swaps": True}, {"action": 5, "observation": 5, "reward": None, "first": 5}),
+        ({"noise_at": 7}, {"action": None, "observation": 7, "reward": None, "first": 7}),
+        ({"noise_at": 2, "swaps": True}, {"action": 5, "observation": 2, "reward": None, "first": 2}),
+    ],
+)
+def test_several_actors(tmp_path: Path, settings: dict[str, Any], expected: dict[str, Any]) -> None:
+    for name, make in (("plain", TwoActorsEnv), ("other", partial(TwoActorsEnv, **settings))):
+        maze.rollout(make, n_episodes=1, seeding={"env_base_seed": 1}, run_dir=tmp_path / name)
+    episodes = [maze.load(tmp_path / name)[0] for name in ("plain", "other")]
+    assert first_divergence(*episodes) == expected
+
+
+def test_long_episodes_that_lie_differently_in_their_files(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"max_episode_steps": 0, "seeding": {"env_base_seed": 1}}
+    make = partial(TwoActorsEnv, n_steps=20_000)
+    maze.rollout(make, n_episodes=3, run_dir=tmp_path / "three", **settings)
+    changed = partial(make, noise_at=17_001)
+    maze.rollout(changed, n_episodes=3, episodes=[2], run_dir=tmp_path / "one", **settings)
+    one, other = (maze.load(tmp_path / name)[2] for name in ("three", "one"))
+    starts = [[segment.start for segment in episode.segments()] for episode in (one, other)]
+    assert starts[0] != starts[1]
+    assert first_divergence(one, other)["first"] == 17_001
+    assert first_divergence(one, one)["first"] is None

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gymnasium
+import numpy as np
 import pytest
 
 import maze
 from maze.viewer.divergence import first_divergence
 
-pytestmark = pytest.mark.slow  # real browsers take a minute
+slow = pytest.mark.slow  # together more than a minute; what everybody sees first is tested always
 
 MINUS = "\N{MINUS SIGN}"
 Copied = Callable[[str], Path]
@@ -82,6 +84,7 @@ def test_sorts_and_filters(runs: Path, view: View, open_page: OpenPage) -> None:
     until(page, "document.querySelectorAll('.mz-entry').length === 12")
 
 
+@slow
 def test_bars_of_the_histogram_filter(runs: Path, view: View, open_page: OpenPage) -> None:
     page = open_page(view(runs / "careless"))
     page.wait_for_selector(".mz-entry")
@@ -176,6 +179,7 @@ def test_events_are_on_the_timeline_and_their_text_is_text(runs: Path, view: Vie
     assert "hostile" not in page.title()
 
 
+@slow
 def test_a_failed_episode_says_why(runs: Path, view: View, open_page: OpenPage) -> None:
     page = open_page(view(runs / "talking"))
     page.get_by_label("Filter episodes").fill("failed")
@@ -203,6 +207,7 @@ def test_two_runs_side_by_side(runs: Path, view: View, open_page: OpenPage) -> N
     page.locator(".mz-read .mz-b").first.wait_for()
 
 
+@slow
 def test_pictures_come_after_the_button_and_follow_the_step(copied: Copied, view: View, open_page: OpenPage) -> None:
     run_dir = copied("careful")
     page = open_page(view(run_dir) + "#episode=1&step=30")
@@ -230,6 +235,7 @@ def test_pictures_come_after_the_button_and_follow_the_step(copied: Copied, view
     until(page, "document.getElementById('maze-viewer').viewer.films[0]?.progress.state === 'ready'")
 
 
+@slow
 def test_two_films_play_in_step(runs: Path, view: View, open_page: OpenPage) -> None:
     page = open_page(view("--render", runs / "careful", runs / "careless") + "#episode=2")
     films = "document.getElementById('maze-viewer').viewer.films"
@@ -240,6 +246,7 @@ def test_two_films_play_in_step(runs: Path, view: View, open_page: OpenPage) -> 
     until(page, f"{films}.every(film => film.shownFrame === document.getElementById('maze-viewer').viewer.position)")
 
 
+@slow
 def test_pictures_of_another_episode_are_warned_of(copied: Copied, view: View, open_page: OpenPage) -> None:
     run_dir = copied("careful")
     file = run_dir / "run.json"
@@ -254,6 +261,7 @@ def test_pictures_of_another_episode_are_warned_of(copied: Copied, view: View, o
     wait_for_step(page, 0)
 
 
+@slow
 def test_an_environment_without_pictures_says_so(runs: Path, view: View, open_page: OpenPage) -> None:
     page = open_page(view(runs / "talking"))
     page.get_by_role("button", name="Render episodes").click()
@@ -278,6 +286,7 @@ def test_light_and_dark(runs: Path, view: View, open_page: OpenPage) -> None:
     assert brightness(open_page(address, color_scheme="light")) > 600
 
 
+@slow
 def test_on_a_phone(runs: Path, view: View, open_page: OpenPage) -> None:
     page = open_page(view(runs / "careful"), viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page.wait_for_selector(".mz-entry")
@@ -290,6 +299,50 @@ def test_on_a_phone(runs: Path, view: View, open_page: OpenPage) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
+class CountingEnv(gymnasium.Env[Any, Any]):
+    """Ten thousand steps that can be told apart."""
+
+    observation_space = gymnasium.spaces.Box(0, 1e6, (1,), np.float64)
+    action_space = gymnasium.spaces.Discrete(1)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        self.n = 0
+        return np.zeros(1), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.n += 1
+        return np.full(1, self.n * 7919 % 10_007.0), 0.0, self.n == 10_000, False, {}
+
+
+@slow
+def test_values_of_a_long_episode_are_exact_although_its_curves_are_not(
+    tmp_path: Path, view: View, open_page: OpenPage
+) -> None:
+    maze.rollout(CountingEnv, n_episodes=1, max_episode_steps=0, run_dir=tmp_path / "run")
+    page = open_page(view(tmp_path / "run") + "#episode=0&step=4321")
+    wait_for_step(page, "4,321")
+    shown = f"{4321 * 7919 % 10_007:,}"
+    value = "document.querySelectorAll('.mz-read')[3].textContent"
+    until(page, f"shown => {value} === shown", arg=shown)
+    page.keyboard.press("Shift+ArrowRight")
+    until(page, f"shown => {value} === shown", arg=f"{4331 * 7919 % 10_007:,}")
+    assert page.evaluate("document.getElementById('maze-viewer').viewer.plots.curves[0].get('1').steps.length") < 5000
+
+
+@slow
+def test_everything_that_can_be_used_has_a_name(runs: Path, view: View, open_page: OpenPage) -> None:
+    page = open_page(view(runs / "talking", runs / "talking"))
+    page.wait_for_selector(".mz-entry[aria-selected=true]")
+    page.get_by_role("button", name="Curves").click()
+    nameless = """[...document.querySelectorAll('button, input, select, canvas, dialog, [role=grid]')].filter(
+        (element) => !(element.ariaLabel || element.title || element.textContent.trim() || element.labels?.length)
+    ).map((element) => element.outerHTML)"""
+    assert page.evaluate(nameless) == []
+    assert page.evaluate("document.querySelectorAll('h1').length") == 1
+    assert page.evaluate("document.documentElement.lang") == "en"
+
+
+@slow
 def test_a_run_without_trajectories(tmp_path: Path, view: View, open_page: OpenPage) -> None:
     maze.rollout("CartPole-v1", n_episodes=3, record_trajectory=False, run_dir=tmp_path / "run")
     page = open_page(view(tmp_path / "run"))
@@ -297,6 +350,7 @@ def test_a_run_without_trajectories(tmp_path: Path, view: View, open_page: OpenP
     assert entries(page).count() == 3
 
 
+@slow
 def test_damage_is_named(copied: Copied, view: View, open_page: OpenPage) -> None:
     run_dir = copied("careful")
     next((run_dir / "trajectory_data").glob("*.parquet")).unlink()
@@ -305,6 +359,7 @@ def test_damage_is_named(copied: Copied, view: View, open_page: OpenPage) -> Non
     assert ".parquet is missing" in page.locator("body").inner_text()
 
 
+@slow
 def test_a_running_run_grows(copied: Copied, view: View, open_page: OpenPage) -> None:
     run_dir = copied("careless")
     file = run_dir / "run.json"

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import maze
 from maze.viewer.report import ReportSettings, write_report
 from maze.viewer.viewed_run import ViewedRun
@@ -15,6 +17,7 @@ from maze.viewer.viewed_run import ViewedRun
 OpenPage = Callable[..., Any]
 
 
+@pytest.mark.slow
 def test_a_report_is_the_whole_page(runs: Path, tmp_path: Path, open_page: OpenPage) -> None:
     file = tmp_path / "report.html"
     command = [sys.executable, "-m", "maze.cli.maze", "report", str(runs / "careful"), "-o", str(file), "--render", "1"]

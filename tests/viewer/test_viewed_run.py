@@ -1,10 +1,17 @@
+from __future__ import annotations
+
 import fcntl
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 
 import maze
+from maze.core.env.event import Event
+from maze.core.env.structured_env import StructuredEnv
 from maze.viewer.column_bundle import unpack
 from maze.viewer.viewed_run import ViewedRun
 
@@ -56,6 +63,52 @@ def test_events_stand_with_their_steps(runs: Path) -> None:
     assert [event["fields"][1] for event in by_step[9]] == [["loudness", 5.0]]
     assert by_step[10] == []
     assert [event["name"] for event in by_step[19]] == ["Remark", "EpisodeEnded"]
+
+
+@dataclass(frozen=True)
+class Ping(Event):
+    """Of even steps and of reset."""
+
+
+@dataclass(frozen=True)
+class Pong(Event):
+    """Of every step, twice."""
+
+    n: int
+
+
+class PingPongEnv(StructuredEnv):
+    """Twelve steps with many events."""
+
+    def __init__(self) -> None:
+        self.observation_spaces = self.action_spaces = {0: gymnasium.spaces.Discrete(2)}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.n = 0
+        self.emit(Ping())
+        return 0, {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.emit(Pong(2 * self.n))
+        if self.n % 2 == 0:
+            self.emit(Ping())
+        self.emit(Pong(2 * self.n + 1))
+        self.n += 1
+        return 0, 0.0, self.n == 12, False, {}
+
+
+def test_events_of_several_kinds_stand_in_the_order_in_which_they_happened(tmp_path: Path) -> None:
+    maze.rollout(PingPongEnv, n_episodes=2, run_dir=tmp_path / "run")
+    view = ViewedRun(maze.load(tmp_path / "run")).episode(1)
+    lanes = {lane["name"]: (lane["count"], lane["steps"].tolist()) for lane in view.description()["events"]}
+    assert lanes == {"Ping": (7, [0, 2, 4, 6, 8, 10]), "Pong": (24, list(range(12)))}
+    assert [lane["steps"].tolist() for lane in view.description(4)["events"]] == [[0, 2, 6, 10], [0, 3, 7, 11]]
+    events = [[(e["name"], e["in_reset"]) for e in record["events"]] for record in view.records(0)["records"][:-1]]
+    assert events[0] == [("Ping", True), ("Pong", False), ("Ping", False), ("Pong", False)]
+    assert events[1] == [("Pong", False), ("Pong", False)]
+    assert events[2] == [("Pong", False), ("Ping", False), ("Pong", False)]
+    assert view.records(0)["records"][3]["events"][1]["fields"] == [["n", 7]]
 
 
 def test_a_running_run_is_read_again(copied: Callable[[str], Path]) -> None:

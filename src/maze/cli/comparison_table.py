@@ -29,8 +29,8 @@ def comparison_table(comparison: Comparison, name_a: str, name_b: str) -> Render
         name_b: How B is called.
     """
     parts: list[RenderableType] = [
-        Text.assemble(("A  ", "bold"), f"{name_a}: {comparison.n_episodes_a:,} episodes"),
-        Text.assemble(("B  ", "bold"), f"{name_b}: {comparison.n_episodes_b:,} episodes"),
+        Text.assemble(("A  ", "bold"), f"{name_a}: {_counted(comparison.n_episodes_a)}"),
+        Text.assemble(("B  ", "bold"), f"{name_b}: {_counted(comparison.n_episodes_b)}"),
         Text(),
         _table(HEADER, difference_rows(comparison)),
         Text(),
@@ -43,8 +43,8 @@ def comparison_table(comparison: Comparison, name_a: str, name_b: str) -> Render
 
 def comparison_markdown(comparison: Comparison, name_a: str, name_b: str) -> str:
     """A comparison as Markdown, to be pasted into an issue or a report."""
-    lines = [f"**A** `{name_a}`, {comparison.n_episodes_a:,} episodes  "]
-    lines += [f"**B** `{name_b}`, {comparison.n_episodes_b:,} episodes", ""]
+    lines = [f"**A** `{name_a}`, {_counted(comparison.n_episodes_a)}  "]
+    lines += [f"**B** `{name_b}`, {_counted(comparison.n_episodes_b)}", ""]
     lines += [*_markdown_table(HEADER, difference_rows(comparison)), "", *verdict(comparison)]
     for title, pairs in _wins(comparison):
         lines += ["", f"{title}:", "", *_markdown_table(WIN_HEADER, [_win_row(pair) for pair in pairs])]
@@ -131,3 +131,7 @@ def _table(header: Row, rows: Sequence[Row]) -> Table:
 def _markdown_table(header: Row, rows: Sequence[Row]) -> list[str]:
     lines = [header, ("---", *["---:"] * (len(header) - 1)), *rows]
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+
+
+def _counted(n_episodes: int) -> str:
+    return f"{n_episodes:,} episode{'' if n_episodes == 1 else 's'}"

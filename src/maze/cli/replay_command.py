@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,6 +189,8 @@ def _check_video(arguments: argparse.Namespace) -> None:
         raise ConfigurationError("--video shows one episode: add --episode N")
     check_videos()
     file = Path(arguments.video)
+    if file.suffix.lower() != ".mp4":
+        raise ConfigurationError(f"--video {file}: videos are mp4, so name it {file.with_suffix('.mp4').name}")
     if not file.parent.is_dir() or file.is_dir():
         place = f"there is no folder {file.parent}" if not file.is_dir() else f"{file} is a folder"
         raise ConfigurationError(f"{place}: name a file to write, such as out.mp4")
@@ -195,23 +198,23 @@ def _check_video(arguments: argparse.Namespace) -> None:
 
 def _show(episode: Episode, build: Callable[..., Any], as_integers: bool, arguments: argparse.Namespace) -> None:
     """Play the episode once more, to be looked at."""
+    from maze.core.rollout.picture_window import PictureWindow, has_display, render_mode
     from maze.core.rollout.replay import replay_episode
-    from maze.core.rollout.sequential_rollout_runner import render_mode
 
-    if arguments.check_only and arguments.video is None:
-        return
     if arguments.video is not None:
         _write_video(episode, build, as_integers, Path(arguments.video))
         return
+    if arguments.check_only:
+        return
     with build() as env:
         name, modes = type(env.unwrapped).__name__, list(env.metadata.get("render_modes") or [])
-    if render_mode() == "human" and "human" in modes:
-        with build(render_mode="human") as env:
-            replay_episode(episode, env, as_python_integers=as_integers)
-    else:
-        reason = "there is no display here" if render_mode() != "human" else f"{name} has no window"
+    if not has_display() or not {"human", "rgb_array"} & set(modes):
+        reason = f"{name} has no window" if has_display() else "there is no display here"
         advice = ": --video FILE.mp4 writes a video" if "rgb_array" in modes else ""
         print(f"maze: not shown, for {reason}{advice}", file=sys.stderr)
+        return
+    with build(render_mode=render_mode(modes)) as env, closing(PictureWindow()) as window:
+        replay_episode(episode, env, on_step=lambda _: window(env), as_python_integers=as_integers)
 
 
 class Film:
@@ -263,6 +266,7 @@ def filmed(episode: Episode, build: Callable[..., Any], *, as_integers: bool = F
     """
     with build() as env:
         _check_pictures(env)
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame looks for no screen, and complains of none
     with build(render_mode="rgb_array") as env:
         yield Film(episode, env, as_integers=as_integers)
 

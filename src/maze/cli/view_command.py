@@ -104,6 +104,9 @@ def run_report(arguments: Namespace) -> int:
     from maze.viewer.report import ReportSettings, write_report
     from maze.viewer.viewed_run import ViewedRun
 
+    for name, least in (("episodes", 1), ("render", 0), ("megabytes", 0.2)):
+        if not getattr(arguments, name) >= least:
+            raise ConfigurationError(f"--{name} {getattr(arguments, name)}: the least is {least}")
     run = ViewedRun(open_run(arguments.run))
     frames = FrameSource(run.run_dir, make=arguments.env, trusted=arguments.trust) if arguments.render else None
     settings = ReportSettings(arguments.episodes, int(arguments.megabytes * 1e6), arguments.render)

@@ -48,7 +48,8 @@ class Access:
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host:
             return "another page may not ask this server"
-        if method != "GET" and origin is None and headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        is_followed_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+        if headers.get("sec-fetch-site", "none") not in {"same-origin", "none"} and not is_followed_link:
             return "another page may not ask this server"
         return None
 

@@ -1,8 +1,8 @@
-"""The single numbers in observations and actions, which can be drawn over the steps of an episode."""
+"""What can be drawn over the steps of an episode: numbers in observations, actions and what policies tell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal, TypeAlias
@@ -13,18 +13,18 @@ from gymnasium import spaces
 
 from maze.core.recording.trajectory_schema import TrajectorySchema
 
-Role: TypeAlias = Literal["observation", "action"]
+Role: TypeAlias = Literal["observation", "action", "output"]
 Key: TypeAlias = str | int | tuple[int, ...]
 
 LARGEST_ARRAY = 64
-"""Elements up to which each is a component: larger arrays are pictures, or nothing for a plot."""
+"""Elements up to which there is something to draw: larger arrays are pictures, or nothing for a plot."""
 
 MOST_COMPONENTS = 512
 
 
 @dataclass(frozen=True)
 class Component:
-    """One number that an observation or an action holds.
+    """One number that an observation or an action holds; of policy outputs also an array, drawn as a strip of colours.
 
     Example:
         >>> box = spaces.Dict({"position": spaces.Box(0, 1, (2,))})
@@ -42,33 +42,45 @@ class Component:
     is_choice: bool
     """Whether it is one of several alternatives rather than a quantity."""
 
+    n_values: int = 1
+    """Elements of the array, for a strip."""
+
     @property
     def name(self) -> str:
         """How it is written in Python, without the observation or action that it is in front of it."""
         return "".join(_written(key) for key in self.path).removeprefix(".") or self.role
 
     def of(self, column: Any) -> np.ndarray:
-        """Its values in a column of observations or actions, float64 of shape (n,)."""
+        """Its values in a column, float64 of shape (n,), or (n, n_values) for a strip."""
         for key in self.path:
             column = column[:, *key] if isinstance(key, tuple) else column[key]
-        return np.asarray(column, np.float64)
+        values = np.asarray(column, np.float64)
+        return values.reshape(len(values), -1) if self.n_values > 1 else values
 
 
-def components(schema: TrajectorySchema, spaces_of: dict[Role, list[gymnasium.Space[Any]]]) -> list[Component]:
-    """All components of a run, actions first, at most `MOST_COMPONENTS`.
+def components(schema: TrajectorySchema, spaces_of: Mapping[str, list[gymnasium.Space[Any]]]) -> list[Component]:
+    """All components of a run, at most `MOST_COMPONENTS`: actions, what the policy tells (numbers first), observations.
 
     Args:
         schema: The columns of the run.
-        spaces_of: The spaces by step key, in the schema's order.
+        spaces_of: The spaces of "action" and "observation" by step key, in the schema's order.
     """
-    roles: tuple[Role, ...] = ("action", "observation")
-    found = [
+    told = {} if schema.outputs is None else schema.outputs.spaces
+    outputs = [
         component
-        for role in roles
-        for index in range(len(schema.step_keys))
-        for component in components_of_space(role, index, spaces_of[role][index])
+        for step_key, space in told.items()
+        for component in components_of_space("output", schema.key_index[step_key], space)
     ]
-    return found[:MOST_COMPONENTS]
+    roles: tuple[Role, ...] = ("action", "observation")
+    actions, observations = (
+        [
+            component
+            for index, space in enumerate(spaces_of[role])
+            for component in components_of_space(role, index, space)
+        ]
+        for role in roles
+    )
+    return [*actions, *sorted(outputs, key=lambda output: output.n_values > 1), *observations][:MOST_COMPONENTS]
 
 
 def components_of_space(
@@ -85,8 +97,11 @@ def components_of_space(
         case spaces.Discrete():
             yield Component(role, step_key, path, is_choice=True)
         case spaces.Box() | spaces.MultiDiscrete() | spaces.MultiBinary():
-            if np.prod(space.shape, dtype=int) <= LARGEST_ARRAY:
-                is_choice = not isinstance(space, spaces.Box)
+            n_values = int(np.prod(space.shape, dtype=int))
+            is_choice = not isinstance(space, spaces.Box)
+            if role == "output" and 1 < n_values <= LARGEST_ARRAY:
+                yield Component(role, step_key, path, is_choice, n_values)
+            elif n_values <= LARGEST_ARRAY:
                 for index in product(*map(range, space.shape)):
                     yield Component(role, step_key, (*path, index) if index else path, is_choice)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from maze.core.env.actor_id import StepKey
+from maze.core.recording.decision_block import EpisodeSegment
 from maze.core.recording.episode import Episode
+from maze.core.recording.space_codec import Column
+from maze.core.recording.trajectory_schema import TrajectorySchema
 
 
 def first_divergence(one: Episode, other: Episode) -> dict[str, int | None]:
@@ -27,21 +31,76 @@ def first_divergence(one: Episode, other: Episode) -> dict[str, int | None]:
         DamagedRecordingError: If a file is missing or damaged.
     """
     found: dict[str, int | None] = {"action": None, "observation": None, "reward": None}
-    n_common = min(one.n_decisions or 0, other.n_decisions or 0)
-    found["reward"] = _first(~_equal(one.rewards[:n_common], other.rewards[:n_common]))
-    found["action"] = _first_difference(one.actions, other.actions, n_common)
-    found["observation"] = _first_difference(one.observations, other.observations, n_common)
-    if one.actor_ids[:n_common] != other.actor_ids[:n_common]:
-        pairs = zip(one.actor_ids, other.actor_ids, strict=False)
-        found["action"] = _earliest([found["action"], next(i for i, (a, b) in enumerate(pairs) if a != b)])
+    n = min(one.n_decisions or 0, other.n_decisions or 0)
+    for step, stretch, counterpart in _stretches(one, other, n):
+        for name, row in _first_rows(stretch, counterpart).items():
+            if found[name] is None and row is not None:
+                found[name] = step + row
+        if None not in found.values():
+            break
     if one.n_decisions != other.n_decisions:
-        found = {key: n_common if step is None else step for key, step in found.items()}
+        found = {key: n if step is None else step for key, step in found.items()}
     return {**found, "first": _earliest(list(found.values()))}
 
 
-def _first_difference(one: Any, other: Any, n: int) -> int | None:
-    """Index of the first row in which two columns differ."""
-    return _earliest([_first(differs) for differs in _differences(one, other, n)])
+class _Stretch(NamedTuple):
+    """Some decisions of an episode that lie together in its files."""
+
+    schema: TrajectorySchema
+    segment: EpisodeSegment
+    start: int
+    """Position of the first one in the segment."""
+
+    stop: int
+
+    @property
+    def keys(self) -> np.ndarray:
+        return self.segment.keys[self.start : self.stop]
+
+    def columns(self, step_key: StepKey, n: int) -> dict[str, Column]:
+        """What was observed and done in the first n decisions of one kind."""
+        index = self.schema.key_index[step_key]
+        first = int(np.count_nonzero(self.segment.keys[: self.start] == index))
+        codecs = {"observation": self.schema.observation_codecs[index], "action": self.schema.action_codecs[index]}
+        found = {"observation": self.segment.observations_of(step_key), "action": self.segment.actions_of(step_key)}
+        return {name: codec.slice(found[name], first, first + n) for name, codec in codecs.items()}
+
+
+def _stretches(one: Episode, other: Episode, n: int) -> Iterator[tuple[int, _Stretch, _Stretch]]:
+    """The first n decisions of two episodes in pieces of the same size, each with the index of its first one."""
+    if not n:
+        return
+    pieces = [iter(episode.segments()) for episode in (one, other)]
+    segments, starts, step = [next(iterator) for iterator in pieces], [0, 0], 0
+    while step < n:
+        size = min(n - step, *(segment.n_decisions - at for segment, at in zip(segments, starts, strict=True)))
+        pair = zip((one.schema, other.schema), segments, starts, strict=True)
+        if size:
+            stretch, counterpart = (_Stretch(schema, segment, at, at + size) for schema, segment, at in pair)
+            yield step, stretch, counterpart
+        step += size
+        starts = [at + size for at in starts]
+        for which in (0, 1):
+            if step < n and starts[which] == segments[which].n_decisions:
+                segments[which], starts[which] = next(pieces[which]), 0
+
+
+def _first_rows(one: _Stretch, other: _Stretch) -> dict[str, int | None]:
+    """The first row in which two stretches differ, by what differs there."""
+    rewards = [stretch.segment.rewards[stretch.start : stretch.stop] for stretch in (one, other)]
+    agents = [stretch.segment.agent_ids[stretch.start : stretch.stop] for stretch in (one, other)]
+    index_in_one = np.array([one.schema.key_index.get(step_key, -1) for step_key in other.schema.step_keys])
+    n_same = _first((one.keys != index_in_one[other.keys]) | (agents[0] != agents[1]))
+    found = {"action": n_same, "observation": n_same, "reward": _first(~_equal(*rewards))}
+    for index in np.unique(one.keys[:n_same]).tolist():
+        # Up to where others act, the n-th row of either column is of the same decision.
+        rows, step_key = np.flatnonzero(one.keys[:n_same] == index), one.schema.step_keys[index]
+        columns = one.columns(step_key, len(rows)), other.columns(step_key, len(rows))
+        for name in columns[0]:
+            differences = _differences(columns[0][name], columns[1][name], len(rows))
+            row = _earliest([_first(differs) for differs in differences])
+            found[name] = _earliest([found[name], None if row is None else int(rows[row])])
+    return found
 
 
 def _differences(one: Any, other: Any, n: int) -> Iterator[np.ndarray]:

@@ -14,7 +14,7 @@ class Curve(NamedTuple):
     """Where the points are, float64 of shape (m,), ascending."""
 
     values: np.ndarray
-    """float64 of shape (m,); NaN where there is none."""
+    """float64 of shape (m,), of a strip (m, k); NaN where there is none."""
 
 
 def curve(values: np.ndarray, start: int, stop: int, n_points: int) -> Curve:
@@ -41,6 +41,28 @@ def curve(values: np.ndarray, start: int, stop: int, n_points: int) -> Curve:
         chosen = _extremes(shown, n_stretches)
         steps, shown = steps[chosen], shown[chosen]
     return Curve(steps.astype(np.float64), shown.astype(np.float64))
+
+
+def strip(values: np.ndarray, start: int, stop: int, n_points: int) -> Curve:
+    """The arrays of a range of steps, or the means of its stretches where there are more.
+
+    Args:
+        values: One array per step, float64 of shape (n, k); NaN where a step has none.
+        start: First step.
+        stop: Step behind the last.
+        n_points: Points that there may be; where there are more steps, there are fewer stretches the more values.
+
+    Returns:
+        Where each stretch begins, and its values, float64 of shape (m, k).
+    """
+    steps = np.arange(start, stop)[~np.isnan(values[start:stop]).all(1)]
+    shown = values[steps]
+    if len(steps) > n_points:
+        n_stretches = min(max(4 * n_points // values.shape[1], 32), n_points)
+        first = np.linspace(0, len(steps), n_stretches + 1).astype(np.int64)
+        shown = np.add.reduceat(shown, first[:-1]) / np.diff(first)[:, None]
+        steps = steps[first[:-1]]
+    return Curve(steps.astype(np.float64), shown)
 
 
 def _extremes(values: np.ndarray, n_stretches: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from maze.core.arrow_arrays import float_array, numpy_array, validity
 from maze.core.statistics.map_column import entries_by_name
 
 MOST_FIGURES = 48
@@ -31,26 +32,26 @@ def episode_columns(table: pa.Table) -> dict[str, Any]:
         `endings` and `errors`, which are looked up by the codes in the columns of these names.
 
     Example:
-        >>> from maze.core.recording.episode_row import EpisodeRow, episode_rows_to_table
-        >>> rows = episode_rows_to_table([EpisodeRow(0, 11, 12, episode_return=2.5, truncated_by="env")], "part-0")
+        >>> from maze.core.recording.episode_row import EpisodeRow, EpisodeRows
+        >>> rows = EpisodeRows([EpisodeRow(0, 11, 12, episode_return=2.5, truncated_by="env")]).to_table("part-0")
         >>> columns = {column["name"]: column["values"] for column in episode_columns(rows)["columns"]}
         >>> columns["return"], columns["number"]
         (array([2.5]), array([0]))
     """
     errors, error_codes = _coded(table["error"].to_pylist())
     columns = [
-        _column("number", "identity", table["number"].to_numpy()),
-        _column("return", "figure", _numbers(table["return"])),
-        _column("length", "figure", _numbers(table["length"])),
+        _column("number", "identity", numpy_array(table["number"])),
+        _column("return", "figure", float_array(table["return"])),
+        _column("length", "figure", float_array(table["length"])),
         _column("ending", "code", _ending_codes(table)),
         _column("error", "code", error_codes),
-        _column("env_seed", "identity", table["env_seed"].to_numpy()),
-        _column("agent_seed", "identity", table["agent_seed"].to_numpy()),
+        _column("env_seed", "identity", numpy_array(table["env_seed"])),
+        _column("agent_seed", "identity", numpy_array(table["agent_seed"])),
     ]
     if table["success"].null_count < len(table):
-        columns.append(_column("success", "figure", _numbers(table["success"].cast(pa.int8()))))
+        columns.append(_column("success", "figure", float_array(table["success"])))
     columns += _figures(table)
-    columns.append(_column("seconds", "figure", _numbers(table["seconds"])))
+    columns.append(_column("seconds", "figure", float_array(table["seconds"])))
     shortened = [error[:_LONGEST_ERROR] for error in errors]
     return {"n": len(table), "columns": columns, "endings": list(ENDINGS), "errors": shortened}
 
@@ -64,7 +65,7 @@ def _figures(table: pa.Table) -> list[dict[str, Any]]:
             items = entries.items
             values = np.full(len(table), np.nan)
             numbers = pc.struct_field(items, "value") if pa.types.is_struct(items.type) else items
-            values[entries.positions] = numbers.to_numpy(zero_copy_only=False)
+            values[entries.positions] = float_array(numbers)
             found.append(_column(f"return of {name}" if kind == "actor_returns" else name, kind, values))
             if len(found) == MOST_FIGURES:
                 return found
@@ -75,15 +76,11 @@ def _column(name: str, kind: str, values: np.ndarray) -> dict[str, Any]:
     return {"name": name, "kind": kind, "values": values}
 
 
-def _numbers(column: Any) -> np.ndarray:
-    return np.asarray(column.cast(pa.float64()).to_numpy(), np.float64)
-
-
 def _ending_codes(table: pa.Table) -> np.ndarray:
     """How each episode ended, as a place in `ENDINGS`, int32."""
     cuts, codes = _coded(table["truncated_by"].to_pylist())
     by_cut = np.array([*(ENDINGS.index(_CUT_BY[cut]) for cut in cuts), ENDINGS.index("terminated")], np.int32)
-    failed = table["error"].is_valid().to_numpy()
+    failed = validity(table["error"])
     return np.where(failed, np.int32(ENDINGS.index("failed")), by_cut[codes])  # code -1 is the last entry
 
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import cycle
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from maze.core.arrow_arrays import numpy_array
 from maze.core.env.action_masks import ActionMask
+from maze.core.env.actor_id import ActorID, StepKey
+from maze.core.env.event import EpisodeEnded
 from maze.core.recording.decision_block import EpisodeSegment
 from maze.core.recording.episode import Episode
-from maze.core.recording.event_log import RecordedEvent
 from maze.core.recording.recording import Recording
 from maze.viewer.component import Component
-from maze.viewer.down_sampling import curve
+from maze.viewer.down_sampling import curve, strip
 from maze.viewer.shown_value import shown_value
 
 FIXED_CURVES = ("reward", "return", "credit")
-MOST_EVENT_STEPS = 20_000
+MOST_EVENT_STEPS = 2**20
 """Steps of one kind of event that are sent; of more, one per stretch of the episode."""
 
 _RECORDS_AT_ONCE, _ROWS_PER_RECORD = 64, 128
@@ -66,8 +70,11 @@ class EpisodeView:
         """Whether there are steps: it did not fail, and its trajectory was recorded."""
         return self.episode.error is None and bool(self._recording.metadata["record_trajectory"])
 
-    def description(self) -> dict[str, Any]:
+    def description(self, most_event_steps: int = MOST_EVENT_STEPS) -> dict[str, Any]:
         """What is known of it as a whole.
+
+        Args:
+            most_event_steps: Steps of one kind of event; of more, one per stretch of the episode.
 
         Raises:
             DamagedRecordingError: If a file is missing or damaged.
@@ -94,7 +101,7 @@ class EpisodeView:
             "metrics": [[name, figure.value] for name, figure in row.metrics.items()],
             "info": list(row.info.items()),
             "actor_returns": list(row.actor_returns.items()),
-            "events": self._lanes(),
+            "events": self._lanes(most_event_steps),
         }
 
     def curves(self, names: Sequence[str], start: int, stop: int, n_points: int) -> list[dict[str, np.ndarray]]:
@@ -114,7 +121,8 @@ class EpisodeView:
         stop = min(stop, self.n_decisions)
         start = max(min(start, stop), 0)
         self._read_components(names)
-        return [curve(self._values_of(name), start, stop, n_points)._asdict() for name in names]
+        drawn = [self._values_of(name) for name in names]
+        return [(curve if values.ndim == 1 else strip)(values, start, stop, n_points)._asdict() for values in drawn]
 
     def records(self, position: int) -> dict[str, Any]:
         """The full records of the decisions around a position, and where they begin.
@@ -157,10 +165,11 @@ class EpisodeView:
         action = self._schema.action_codecs[key].row(segment.actions_of(step_key), rank)
         return {
             "step": step,
-            "actor": self._actor_name(segment.actor_ids[row]),
+            "actor": self._actor_name(ActorID(step_key, int(segment.agent_ids[row]))),
             "time": segment.times[row],
             "observation": shown_value(observation),
             "action": shown_value(action),
+            "outputs": self._outputs(segment, step_key, row),
             "legal": [_legal(mask, observation) for mask in self._masks[key]],
             "reward": segment.rewards[row],
             "credit": None if self._schema.flat else segment.credits[row],
@@ -184,11 +193,27 @@ class EpisodeView:
 
     @cached_property
     def _keys(self) -> np.ndarray:
-        """Index of each decision's step key, int8 of shape (n,)."""
+        """Index of each decision's step key, int16 of shape (n,)."""
         if self._schema.flat:
-            return np.zeros(self.n_decisions, np.int8)
-        index = self._schema.key_index
-        return np.array([index[actor.step_key] for actor in self.episode.actor_ids], np.int8)
+            return np.zeros(self.n_decisions, np.int16)
+        return np.concatenate([segment.keys for segment in self._segments()]).astype(np.int16)
+
+    @cached_property
+    def _has_outputs(self) -> np.ndarray:
+        """Whether the policy told something of each decision, bool of shape (n,)."""
+        if self._schema.outputs is None:
+            return np.zeros(self.n_decisions, np.bool_)
+        return np.concatenate([segment.has_policy_outputs for segment in self._segments()])
+
+    def _outputs(self, segment: EpisodeSegment, step_key: StepKey, row: int) -> Any:
+        """What the policy told of a decision; None where it told nothing."""
+        if not self._has_outputs[segment.start + row]:
+            return None
+        here = segment.start + np.arange(row)
+        same_key = self._keys[here] == self._schema.key_index[step_key]
+        rank = int((same_key & self._has_outputs[here]).sum())
+        codec = self._schema.recorded_outputs.codecs[step_key]
+        return shown_value(codec.row(segment.policy_outputs_of(step_key), rank))
 
     def _values_of(self, name: str) -> np.ndarray:
         """The values of a curve over the whole episode, float64 of shape (n,); NaN where a decision has none."""
@@ -211,13 +236,12 @@ class EpisodeView:
         pieces: dict[str, list[np.ndarray]] = {name: [] for name in chosen}
         for segment in self._segments() if chosen else ():
             for name, component in chosen.items():
-                step_key = self._schema.step_keys[component.step_key]
-                is_observation = component.role == "observation"
-                column = segment.observations_of(step_key) if is_observation else segment.actions_of(step_key)
-                pieces[name].append(component.of(column))
+                pieces[name].append(component.of(_column(segment, component, self._schema.step_keys)))
         for name, component in chosen.items():
-            values = np.full(self.n_decisions, np.nan)
-            values[self._keys == component.step_key] = np.concatenate(pieces[name])
+            found = np.concatenate(pieces[name])
+            values = np.full((self.n_decisions, *found.shape[1:]), np.nan)
+            has_any = self._has_outputs if component.role == "output" else True
+            values[(self._keys == component.step_key) & has_any] = found
             self._values[name] = values
 
     def _component(self, name: str) -> Component:
@@ -228,40 +252,55 @@ class EpisodeView:
     # Events -----------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _events(self) -> list[RecordedEvent]:
+    def _event_tables(self) -> dict[str, pa.Table]:
         if self.episode.error is not None or not self._recording.metadata["record_event_logs"]:
-            return []
-        return sorted(self.episode.events(), key=lambda record: record.step)  # stable: in order within a step
+            return {}
+        return self._recording.episode_event_tables(self.episode.row, self.episode.part)
 
     @cached_property
-    def _event_steps(self) -> list[int]:
-        return [record.step for record in self._events]
+    def _event_steps(self) -> dict[str, np.ndarray]:
+        """The step of each event, ascending, by the name of its kind."""
+        return {name: numpy_array(table["step"]) for name, table in self._event_tables.items()}
 
-    def _lanes(self) -> list[dict[str, Any]]:
+    def _lanes(self, most_steps: int) -> list[dict[str, Any]]:
         """The steps of each kind of event, ascending."""
-        steps: dict[str, list[int]] = {}
-        for record in self._events:
-            if record.name != "EpisodeEnded":  # each episode has one, at its end
-                steps.setdefault(record.name, []).append(max(record.step, 0))
         return [
-            {"name": name, "count": len(found), "steps": _thinned(np.unique(found))} for name, found in steps.items()
+            {"name": name, "count": len(steps), "steps": _thinned(np.maximum(steps, 0), most_steps)}
+            for name, steps in self._event_steps.items()
+            if name != EpisodeEnded.__name__  # each episode has one, at its end
         ]
 
     def _shown_events(self, step: int) -> list[dict[str, Any]]:
-        first = bisect_left(self._event_steps, step or -1)
-        return [
-            {
-                "name": record.name,
-                "in_reset": record.step < 0,
-                "fields": [[name, shown_value(value)] for name, value in vars(record.event).items()],
-            }
-            for record in self._events[first : bisect_right(self._event_steps, step)]
-        ]
+        """What happened in a decision, and, before the first one, in reset."""
+        found: list[tuple[int, dict[str, Any]]] = []
+        for name, steps in self._event_steps.items():
+            first, behind = np.searchsorted(steps, [step or -1, step + 1]).tolist()
+            table = self._event_tables[name].slice(first, behind - first)
+            for sequence, record in zip(
+                table["sequence"].to_pylist(), self._recording.event_records(name, table), strict=True
+            ):
+                fields = [[field, shown_value(value)] for field, value in vars(record.event).items()]
+                found.append((sequence, {"name": name, "in_reset": record.step < 0, "fields": fields}))
+        return [shown for _, shown in sorted(found, key=itemgetter(0))]
 
 
-def _thinned(steps: np.ndarray) -> np.ndarray:
-    if len(steps) > MOST_EVENT_STEPS:
-        steps = steps[np.linspace(0, len(steps) - 1, MOST_EVENT_STEPS).astype(np.int64)]
+def _column(segment: EpisodeSegment, component: Component, step_keys: Sequence[StepKey]) -> Any:
+    """What a component is in."""
+    step_key = step_keys[component.step_key]
+    match component.role:
+        case "observation":
+            return segment.observations_of(step_key)
+        case "action":
+            return segment.actions_of(step_key)
+        case "output":
+            return segment.policy_outputs_of(step_key)
+
+
+def _thinned(steps: np.ndarray, most: int) -> np.ndarray:
+    """Ascending steps without repetitions, at most so many, int32."""
+    steps = steps[np.diff(steps, prepend=-1) > 0]
+    if len(steps) > most:
+        steps = steps[np.linspace(0, len(steps) - 1, most).astype(np.int64)]
     return steps.astype(np.int32)
 
 

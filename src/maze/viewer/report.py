@@ -23,6 +23,7 @@ from maze.viewer.viewed_run import ViewedRun
 
 _POINTS = 600
 _MOST_CURVES = 64
+_MOST_EVENT_STEPS = 4096
 _MOST_LISTED = 20_000
 _SECONDS_PER_FILM = 600.0
 
@@ -130,7 +131,7 @@ def _add_overview(answers: _Answers, view: EpisodeView) -> bool:
         names = [*FIXED_CURVES[:2], *map(str, range(min(view.n_components, _MOST_CURVES)))]
         found = view.curves(names, 0, view.n_decisions, _POINTS)
         curves = {name: _small(curve) for name, curve in zip(names, found, strict=True)}
-    return answers.add(place, view.description()) and answers.add(f"{place}/curves", curves)
+    return answers.add(place, view.description(_MOST_EVENT_STEPS)) and answers.add(f"{place}/curves", curves)
 
 
 def _add_records(answers: _Answers, view: EpisodeView) -> bool:
@@ -166,8 +167,9 @@ def _add_film(answers: _Answers, run: ViewedRun, number: int, frames: FrameSourc
 
 
 def _small(curve: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Single precision is enough to draw, and half as large."""
-    return {"steps": curve["steps"].astype(np.int32), "values": curve["values"].astype(np.float32)}
+    """Single precision is enough to draw, and half as large; of strips of colours, every second, third, ... will do."""
+    stride = -(-curve["values"].size // (4 * _POINTS)) or 1
+    return {"steps": curve["steps"][::stride].astype(np.int32), "values": curve["values"][::stride].astype(np.float32)}
 
 
 def _place(view: EpisodeView) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 import socket
 from collections.abc import Callable, Sequence
@@ -25,7 +27,7 @@ from maze.viewer.page import html_page, static_file
 from maze.viewer.viewer_api import ViewerApi
 
 DEFAULT_PORT = 8700
-_PORTS_TO_TRY = 20
+_PORTS_TO_TRY, _LAST_PORT = 20, 65535
 _MEDIA_TYPES = {"viewer.js": "text/javascript", "viewer.css": "text/css", "icon.svg": "image/svg+xml"}
 _SECURITY = {
     # Videos come through JavaScript, as blobs.
@@ -126,22 +128,24 @@ def listen(host: str = "127.0.0.1", port: int | None = None) -> Listening:
         port: None: the first free one from 8700 on, else any; 0: any.
 
     Raises:
-        ConfigurationError: If the port is taken, or the address is not this machine's.
+        ConfigurationError: If the port is taken or none, or the address is not this machine's.
     """
+    if port is not None and not 0 <= port <= _LAST_PORT:
+        raise ConfigurationError(f"--port {port}: ports are from 0, which is any free one, to {_LAST_PORT}")
     choices = [port] if port is not None else [*range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TO_TRY), 0]
-    last: OSError | None = None
+    reason, advice = "", ""
     for choice in choices:
         try:
             opened = socket.create_server((host, choice), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         except OSError as error:
-            last = error
+            number = error.errno or 0
+            reason = os.strerror(number) if number in errno.errorcode else str(error.strerror)
+            advice = "--port" if number in {errno.EADDRINUSE, errno.EACCES} else "--host"
             continue
         is_loopback = host in {*LOOPBACK_HOSTS, "::1"}
         token = None if is_loopback else secrets.token_urlsafe(24)
         return Listening(opened, host, opened.getsockname()[1], token)
-    raise ConfigurationError(
-        f"cannot listen at {host}:{port or DEFAULT_PORT}: {last and last.strerror}: try another --port"
-    )
+    raise ConfigurationError(f"cannot listen at {host}:{choices[0]}: {reason}: try another {advice}")
 
 
 def serve(api: ViewerApi, listening: Listening, title: str, on_ready: Callable[[], None] | None = None) -> None:

@@ -72,6 +72,7 @@ class ViewedRun:
                     "name": component.name,
                     "step_key": None if schema.flat else schema.names[component.step_key],
                     "is_choice": component.is_choice,
+                    "n_values": component.n_values,
                 }
                 for component in self._components
             ],

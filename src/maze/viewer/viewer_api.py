@@ -60,7 +60,7 @@ class ViewerApi:
             content = self._content(method, path.strip("/").split("/"), query)
         except _NoSuchQuestionError as error:
             return _problem(str(error), 404)
-        except (KeyError, IndexError) as error:
+        except KeyError as error:
             return _problem(str(error.args[0]))
         except (DamagedRecordingError, ValueError, OSError) as error:
             return _problem(str(error))
@@ -147,11 +147,14 @@ class ViewerApi:
         return self._of_episode(index, number, lambda view: view.episode)  # type: ignore[no-any-return]
 
     def _run(self, index: str) -> ViewedRun:
+        if _number(index) >= len(self._runs):
+            raise KeyError(f"there is no run {index}")
         return self._runs[_number(index)]
 
     def _source(self, index: str) -> FrameSource:
         if self._frames is None:
             raise ValueError("this page shows no pictures: open the run with `maze view`")
+        self._run(index)
         return self._frames[_number(index)]
 
 

@@ -721,7 +721,8 @@ class Film {
     this.progress = { state: "none", n_frames: 0, n_total: 0 };
     this.video = make("video", { muted: true, playsInline: true, preload: "auto", tabIndex: -1, "aria-label": "Rendered episode" });
     this.video.disableRemotePlayback = true;
-    this.video.addEventListener("seeked", () => this.seekOn());
+    // Before it knows the film's length, which may come after the last piece, a video cannot be sought in.
+    for (const event of ["loadedmetadata", "seeked"]) this.video.addEventListener(event, () => this.seekOn());
     this.isClosed = false;
     this.wanted = 0;
     this.received = 0;
@@ -848,14 +849,15 @@ class Film {
 // Curves -------------------------------------------------------------------------------------------------------------
 
 const MOST_LANES = 40;
+const N_NEAR = 500; // exact values that are read on either side of the cursor
 const N_LANE_COLOURS = 5;
 
-/** Reward, return, actions, observations and events over the steps of the episode, under one cursor. */
+/** Reward, return, events, actions, what the policy told, and observations over the steps, under one cursor. */
 class Plots {
   constructor(viewer) {
     this.viewer = viewer;
     this.window = [0, 1];
-    this.curves = [new Map(), new Map()];
+    this.forgetCurves();
     this.rows = [];
     this.followed = null;
     this.colours = {};
@@ -878,15 +880,27 @@ class Plots {
     new ResizeObserver(() => this.resize()).observe(this.element);
   }
 
-  /** Begin with an episode: which rows there are. */
+  /** Begin with an episode: which rows there are; gives a promise of their curves. */
   show(rows, n) {
     this.n = n;
     this.window = [0, Math.max(n, 1)];
-    this.curves = [new Map(), new Map()];
+    this.forgetCurves();
     this.range.max = String(n);
+    return this.setRows(rows);
+  }
+
+  /** Change which rows there are. */
+  setRows(rows) {
     this.rows = rows.map((row) => this.row(row));
     this.stack.replaceChildren(...this.rows.map((row) => row.element), this.cursor);
-    this.fetch();
+    return this.load();
+  }
+
+  /** Of either run what is drawn, and the values around the cursor, where what is drawn leaves some out. */
+  forgetCurves() {
+    this.curves = [new Map(), new Map()];
+    this.near = [new Map(), new Map()];
+    this.nearRange = [0, 0];
   }
 
   row(row) {
@@ -918,23 +932,40 @@ class Plots {
     return clamp(Math.round((this.stack.clientWidth || 800) * 2), 1000, 4000);
   }
 
-  fetch = settled(async () => {
-    const names = this.rows.filter((row) => row.curve !== undefined).map((row) => row.curve);
+  fetch = settled(() => this.load(), 30);
+
+  /** Read the curves of the window. */
+  async load() {
     const [from, to] = this.window;
     const margin = this.isWhole ? 0 : Math.ceil((to - from) / 4);
-    const { viewer, n } = this;
+    this.loadedPoints = this.nPoints;
+    this.isThinned = to - from + 2 * margin > this.nPoints;
+    await this.read(this.curves, Math.max(0, Math.floor(from) - margin), Math.ceil(to) + margin, this.nPoints);
+    this.draw();
+  }
+
+  /** Read the values around the cursor, of which the curves show the highest and lowest alone. */
+  loadNear = settled(async () => {
+    const range = [Math.max(0, this.viewer.position - N_NEAR), this.viewer.position + N_NEAR];
+    const near = [new Map(), new Map()];
+    await this.read(near, ...range, 2 * N_NEAR);
+    Object.assign(this, { near, nearRange: range });
+    this.readOut(this.viewer.position);
+  }, 60);
+
+  async read(curves, start, stop, nPoints) {
+    const names = this.rows.filter((row) => row.curve !== undefined).map((row) => row.curve);
+    const { viewer, rows } = this;
     await Promise.all(viewer.shownEpisodes.map(async (episode, at) => {
       if (!episode || !names.length) return;
       try {
-        const found = await viewer.curves(at, episode, names, Math.max(0, Math.floor(from) - margin), Math.min(episode.n_decisions, Math.ceil(to) + margin), this.nPoints);
-        if (n !== this.n || viewer.shownEpisodes[at] !== episode) return;
-        this.curves[at] = new Map(Object.entries(found));
-        this.draw();
+        const found = await viewer.curves(at, episode, names, start, Math.min(stop, episode.n_decisions), nPoints);
+        if (rows === this.rows && viewer.shownEpisodes[at] === episode) curves[at] = new Map(Object.entries(found));
       } catch (problem) {
         viewer.explain(problem);
       }
     }));
-  }, 30);
+  }
 
   get isWhole() {
     return this.window[0] <= 0 && this.window[1] >= this.n;
@@ -1009,6 +1040,7 @@ class Plots {
     this.range.setAttribute("aria-valuetext", position >= this.n ? `end, after ${this.n} steps` : `step ${position} of ${this.n}`);
     this.cursorLine.style.setProperty("--at", String(this.share(position)));
     this.readOut(position);
+    if (this.isThinned && this.curves[0].size && (position < this.nearRange[0] || position >= this.nearRange[1])) this.loadNear();
   }
 
   share(position) {
@@ -1022,12 +1054,22 @@ class Plots {
       const texts = this.viewer.shownEpisodes.map((episode, at) => {
         const curve = this.curves[at].get(row.curve);
         if (!episode || !curve) return null;
-        const index = lastAtOrBefore(curve.steps, position);
-        const isThere = index >= 0 && (position < episode.n_decisions || row.curve === "return");
-        return make("span", { className: at ? "mz-b" : "mz-a" }, isThere ? written(curve.values[index], short) : "–");
+        const isThere = position < episode.n_decisions || row.curve === "return";
+        return make("span", { className: at ? "mz-b" : "mz-a" }, isThere ? this.valueAt(curve, this.near[at].get(row.curve), position, row.nValues) : "–");
       });
       row.read.replaceChildren(...texts.filter(Boolean));
     }
+  }
+
+  /** The value at a position as text; about that, as long as only the highest and lowest around it are known. */
+  valueAt(curve, near, position, nValues) {
+    const isNear = position >= this.nearRange[0] && position < this.nearRange[1];
+    const exact = !this.isThinned ? curve : isNear ? near : undefined;
+    for (const known of [exact, curve]) {
+      const index = known ? lastAtOrBefore(known.steps, position) : -1;
+      if (index >= 0) return `${known === exact ? "" : "≈ "}${nValues > 1 ? peak(known, nValues, index) : written(known.values[index], short)}`;
+    }
+    return "–";
   }
 
   mark(step, className, label) {
@@ -1043,14 +1085,14 @@ class Plots {
   resize() {
     if (!this.rows.length) return;
     this.draw();
-    this.fetch();
+    if (this.nPoints !== this.loadedPoints) this.fetch();
   }
 
   /** The colours of the theme; a canvas cannot use the style sheet's variables. */
   readColours() {
     const probe = make("i");
     this.element.append(probe);
-    const names = ["one", "other", "line", "ink-faint", ...Array.from({ length: N_LANE_COLOURS }, (_, colour) => `event-${colour}`)];
+    const names = ["one", "other", "line", "ink", "ink-faint", ...Array.from({ length: N_LANE_COLOURS }, (_, colour) => `event-${colour}`)];
     for (const name of names) {
       probe.style.color = `var(--${name})`;
       this.colours[name] = getComputedStyle(probe).color;
@@ -1091,6 +1133,7 @@ class Plots {
     const context = row.canvas.getContext("2d");
     context.scale(ratio, ratio);
     if (row.lane) return this.drawLane(context, row, width);
+    if (row.nValues > 1) return this.drawStrips(context, row, width);
     const curves = this.viewer.shownEpisodes.map((episode, at) => episode && this.curves[at].get(row.curve)).filter(Boolean);
     if (!curves.length) return undefined;
     const [low, high] = extent(curves);
@@ -1106,6 +1149,33 @@ class Plots {
       if (curve) drawCurve(context, curve, row.drawing, xOf, yOf, this.colours[at ? "other" : "one"], at);
     });
     return undefined;
+  }
+
+  /** Arrays as bands of colour, the stronger the greater their values, and a line where the action is that was taken. */
+  drawStrips(context, row, width) {
+    const shown = [0, 1].filter((at) => this.viewer.shownEpisodes[at] && this.curves[at].has(row.curve));
+    const [low, high] = extent(shown.map((at) => this.curves[at].get(row.curve)));
+    const [from, to] = low >= 0 && high <= 1 ? [0, 1] : [low, high];
+    const xOf = (step) => this.share(step) * width;
+    const band = (row.tall - 6) / row.nValues / shown.length;
+    shown.forEach((at, place) => {
+      const top = 3 + place * band * row.nValues;
+      const { steps, values } = this.curves[at].get(row.curve);
+      context.fillStyle = this.colours[at ? "other" : "one"];
+      eachStretch(steps, xOf, width, (index, x, wide) => {
+        for (let value = 0; value < row.nValues; value++) {
+          context.globalAlpha = clamp((values[index * row.nValues + value] - from) / (to - from || 1), 0, 1) || 0;
+          context.fillRect(x, top + value * band, wide, band > 4 ? band - 1 : band);
+        }
+      });
+      context.globalAlpha = 1;
+      const taken = this.curves[at].get(row.taken);
+      if (!taken?.steps.length || band < 4 || taken.steps.length * 3 > xOf(taken.steps.at(-1)) - xOf(taken.steps[0])) return;
+      context.fillStyle = this.colours.ink;
+      eachStretch(taken.steps, xOf, width, (index, x, wide) => {
+        if (taken.values[index] >= 0 && taken.values[index] < row.nValues) context.fillRect(x, top + (taken.values[index] + 0.5) * band - 1.5, wide, 2);
+      });
+    });
   }
 
   drawLane(context, row, width) {
@@ -1130,6 +1200,22 @@ function line(context, fromX, fromY, toX, toY) {
   context.moveTo(fromX, fromY);
   context.lineTo(toX, toY);
   context.stroke();
+}
+
+/** Call something with each visible point of a curve, where it begins and how wide it is up to the next one. */
+function eachStretch(steps, xOf, width, call) {
+  for (let index = 0; index < steps.length; index++) {
+    const x = xOf(steps[index]);
+    const end = xOf(index + 1 < steps.length ? steps[index + 1] : steps[index] + 1);
+    if (end >= 0 && x <= width) call(index, x, Math.max(end - x, 0.6));
+  }
+}
+
+/** Which value of an array is the greatest, and how great. */
+function peak({ values }, nValues, index) {
+  const array = values.subarray(index * nValues, (index + 1) * nValues);
+  const best = array.indexOf(Math.max(...array));
+  return best < 0 ? "–" : `${best}: ${written(array[best], short)}`;
 }
 
 function extent(curves) {
@@ -1217,6 +1303,7 @@ class RecordPanel {
     return [
       part("Outcome", make("dl", { className: "mz-pairs" }, pairs)),
       part("Action", action),
+      record.outputs ? part("Policy", ...policyParts(record.outputs, other?.outputs, record.action)) : null,
       part("Observation", make("div", { className: "mz-tree" }, tree(record.observation, other?.observation))),
       events.length ? part("Events", ...events) : null,
     ].filter(Boolean);
@@ -1238,6 +1325,59 @@ class RecordPanel {
 
 function part(title, ...children) {
   return make("section", { className: "mz-part" }, make("h3", {}, title), children);
+}
+
+/** What the policy told: numbers, candidates and probabilities as bars, and what else there is as trees. */
+function policyParts(outputs, other, action) {
+  const entries = new Map(outputs.entries);
+  const theirs = new Map(other?.entries ?? []);
+  const candidates = new Map(entries.get("candidates")?.entries ?? []);
+  const probabilities = entries.get("probabilities");
+  const named = probabilities?.kind === "dict" ? probabilities.entries : [["", probabilities]];
+  const areBars = { candidates: Boolean(candidates.get("probabilities")?.data), probabilities: named.every(([, array]) => array?.kind === "array" && array.shape.length === 1) };
+  const trees = [...entries].filter(([name]) => !areBars[name]).sort(([, a], [, b]) => (a?.kind !== undefined) - (b?.kind !== undefined));
+  return [
+    areBars.candidates ? bars("candidates", candidateBars(candidates)) : null,
+    ...(areBars.probabilities ? named.map(([name, array]) => bars(`probabilities${name && ` of ${name}`}`, probabilityBars(array, partOf(action, name), partOf(theirs.get("probabilities"), name)))) : []),
+    make("div", { className: "mz-tree" }, trees.map(([name, value]) => tree(value, theirs.get(name), name))),
+  ];
+}
+
+const MOST_BARS = 12;
+
+/** The most likely actions, as far as they are possible at all. */
+function candidateBars(candidates) {
+  const shares = Array.from(candidates.get("probabilities").data);
+  return shares.map((share, at) => [actionText(candidates.get("actions"), at, shares.length), share]).filter(([, share]) => share > 0);
+}
+
+/** A bar for each value of an action; of many, the most likely ones. */
+function probabilityBars(array, taken, other) {
+  const shares = Array.from(array.data, (share, at) => [String(at), share, at === taken, other?.data?.[at]]);
+  return shares.length <= MOST_BARS ? shares : shares.sort((a, b) => b[1] - a[1]).slice(0, MOST_BARS).filter(([, share]) => share > 0);
+}
+
+/** An entry of a dict; without a name, all of what is no dict. */
+function partOf(value, name) {
+  return name === "" ? value : value?.entries?.find(([key]) => key === name)?.[1];
+}
+
+/** One of several actions that are stacked, in words. */
+function actionText(stacked, at, n) {
+  if (stacked?.kind === "dict") return stacked.entries.map(([name, value]) => `${name} ${actionText(value, at, n)}`).join(", ");
+  if (stacked?.kind === "list") return stacked.items.map((value) => actionText(value, at, n)).join(", ");
+  const size = (stacked?.data?.length ?? 0) / n;
+  const numbers = Array.from(stacked?.data?.slice(at * size, (at + 1) * size) ?? [], (value) => written(value, short));
+  return numbers.length > 1 ? `[${numbers.join(" ")}]` : (numbers[0] ?? "");
+}
+
+function bars(name, rows) {
+  const shown = rows.map(([label, share, isTaken, theirs]) => {
+    const bar = make("i");
+    bar.style.setProperty("--share", String(clamp(share, 0, 1)));
+    return make("li", { className: isTaken ? "mz-taken" : "", title: isTaken ? "taken" : undefined }, make("span", {}, label), bar, make("span", {}, written(share, short), theirs !== undefined && theirs !== share ? make("span", { className: "mz-b" }, `B ${written(theirs, short)}`) : null));
+  });
+  return make("div", { className: "mz-shares" }, make("span", { className: "mz-key" }, name), make("ul", {}, shown));
 }
 
 /** A value as a tree; where another differs, that too. */
@@ -1340,6 +1480,7 @@ export class Viewer {
     this.speed = 1;
     this.isPlaying = false;
     this.divergence = null;
+    this.isDrawn = Promise.resolve();
     this.isClosed = false;
     this.build();
     this.ready = this.open();
@@ -1355,7 +1496,7 @@ export class Viewer {
     this.list = new EpisodeList((index) => this.choose(Number(this.tables[0].numbers[index])));
     this.plots = new Plots(this);
     this.record = new RecordPanel();
-    this.runsElement = make("div", { className: "mz-runs" });
+    this.runsElement = make("h1", { className: "mz-runs" });
     this.notices = make("div", { className: "mz-notices", role: "status", "aria-live": "polite" });
     this.announcer = make("div", { className: "mz-hidden", role: "status", "aria-live": "polite" });
     this.help = this.buildHelp();
@@ -1465,7 +1606,9 @@ export class Viewer {
     }
   }
 
+  /** Have every file read, once there is something to look at. */
   async checkDamage() {
+    await this.isDrawn;
     for (const run of this.runs) {
       if (run.status === "running") continue;
       const found = await this.source.ask(`runs/${run.id}/damage`).catch(() => []);
@@ -1488,7 +1631,8 @@ export class Viewer {
 
   showNothing() {
     const run = this.runs[0];
-    const text = run.status === "running" ? "The first episodes are on their way." : "No episode of this run was recorded.";
+    const none = run.problems.length ? "No episode of this run can be read." : "No episode of this run was recorded.";
+    const text = run.status === "running" ? "The first episodes are on their way." : none;
     this.episodeHead.replaceChildren(make("h2", {}, "No episodes"));
     this.stages.replaceChildren(make("div", { className: "mz-stage mz-closed" }, make("div", { className: "mz-empty" }, text)));
     this.transport.hidden = true;
@@ -1551,8 +1695,8 @@ export class Viewer {
       this.showUnplayable(run, episode);
       return;
     }
+    this.isDrawn = this.plots.show(this.curveRows(), this.n);
     this.openFilms();
-    this.plots.show(this.curveRows(), this.n);
     this.plots.mark(null, "mz-bad");
     this.plots.mark(null, "mz-diverge");
     this.eventKeys.hidden = !episode.events.length;
@@ -1609,13 +1753,20 @@ export class Viewer {
     return this.runs[0].components;
   }
 
+  /** Under which name it is kept which curves were chosen. */
+  get curvesName() {
+    return `curves:${this.runs[0].env}${this.components.some((component) => component.role === "output") ? ":outputs" : ""}`;
+  }
+
   curvesChosenBefore() {
-    const before = kept.get(`curves:${this.runs[0].env}`);
+    const before = kept.get(this.curvesName);
     const names = this.components.map((component) => curveKey(component));
     const valid = Array.isArray(before) ? before.map((key) => names.indexOf(key)).filter((at) => at >= 0) : [];
     if (valid.length) return new Set(valid);
-    const of = (role, most) => this.components.map((component, at) => [component, at]).filter(([component]) => component.role === role).slice(0, most).map(([, at]) => at);
-    return new Set([...of("action", 4), ...of("observation", 6)]);
+    // What candidates and logits say, values and probabilities say better.
+    const isWorthwhile = ({ role, name }) => role !== "output" || !/^(candidates|logits)\b/.test(name);
+    const of = (role, most) => this.components.map((component, at) => [component, at]).filter(([component]) => component.role === role && isWorthwhile(component)).slice(0, most).map(([, at]) => at);
+    return new Set([...of("action", 4), ...of("output", 6), ...of("observation", 6)]);
   }
 
   curveRows() {
@@ -1630,9 +1781,19 @@ export class Viewer {
       role = component.role;
       const isWhole = component.name === component.role;
       const label = isWhole ? (component.role === "action" ? "Action" : "Observation") : component.name;
-      rows.push({ label, title: `${component.role} ${component.name}`, isCode: !isWhole, note: [component.role === "action" && !isWhole ? "action" : null, component.step_key === null ? null : `key ${component.step_key}`].filter((note) => note !== null).join(", "), curve: String(at), tall: component.role === "action" ? 36 : 34, drawing: component.is_choice ? "steps" : "line", startsSection });
+      const [group, ...within] = component.name.split(".");
+      const isNested = component.role === "output" && within.length > 0;
+      const origin = { action: isWhole ? null : "action", output: isNested ? group : "policy" }[component.role] ?? null;
+      const strip = component.n_values > 1 ? { nValues: component.n_values, taken: this.actionBeside(component), tall: clamp(component.n_values * this.runs.length * 9, 24, 140) + 6 } : {};
+      rows.push({ label: isNested ? within.join(".") : label, title: `${component.role === "output" ? "policy" : component.role} ${component.name}`, isCode: !isWhole, note: [origin, component.step_key === null ? null : `key ${component.step_key}`].filter((note) => note !== null).join(", "), curve: String(at), tall: component.role === "action" ? 36 : 34, drawing: component.is_choice ? "steps" : "line", startsSection, ...strip });
     }
     return rows;
+  }
+
+  /** The action whose probabilities a strip shows, where it is drawn too. */
+  actionBeside({ name, step_key }) {
+    const at = this.components.findIndex((other) => other.role === "action" && other.is_choice && other.step_key === step_key && name === (other.name === "action" ? "probabilities" : `probabilities.${other.name}`));
+    return this.chosenCurves.has(at) ? String(at) : undefined;
   }
 
   get laneColours() {
@@ -1660,7 +1821,7 @@ export class Viewer {
     const fill = () => {
       const wanted = search.value.toLowerCase();
       const found = this.components.map((component, at) => [component, at]).filter(([component]) => curveKey(component).toLowerCase().includes(wanted));
-      list.replaceChildren(...found.slice(0, 200).map(([component, at]) => make("li", {}, make("label", {}, make("input", { type: "checkbox", checked: this.chosenCurves.has(at), onchange: (event) => this.pick(at, event.target.checked) }), make("code", {}, component.name), make("small", {}, [component.role, component.step_key === null ? null : `key ${component.step_key}`].filter((note) => note !== null).join(", "))))));
+      list.replaceChildren(...found.slice(0, 200).map(([component, at]) => make("li", {}, make("label", {}, make("input", { type: "checkbox", checked: this.chosenCurves.has(at), onchange: (event) => this.pick(at, event.target.checked) }), make("code", {}, component.name), make("small", {}, [component.role === "output" ? "policy" : component.role, component.step_key === null ? null : `key ${component.step_key}`].filter((note) => note !== null).join(", "))))));
     };
     search.addEventListener("input", fill);
     fill();
@@ -1686,11 +1847,8 @@ export class Viewer {
   pick(at, isChosen) {
     if (isChosen) this.chosenCurves.add(at);
     else this.chosenCurves.delete(at);
-    kept.set(`curves:${this.runs[0].env}`, [...this.chosenCurves].map((index) => curveKey(this.components[index])));
-    const { window: shown, curves } = this.plots;
-    this.plots.show(this.curveRows(), this.n);
-    this.plots.window = shown;
-    this.plots.curves = curves;
+    kept.set(this.curvesName, [...this.chosenCurves].map((index) => curveKey(this.components[index])));
+    this.plots.setRows(this.curveRows());
     this.plots.draw();
   }
 
@@ -1706,7 +1864,7 @@ export class Viewer {
     this.films.slice(0, this.runs.length).forEach((film, at) => {
       this.drawStage(at, film);
       // Who only leafs through the episodes does not have all of them played again.
-      if (film) setTimeout(() => !film.isClosed && film.open(this.runs[at].renders && this.source.isLive), this.runs[at].renders ? 200 : 0);
+      if (film) this.isDrawn.then(() => pause(this.runs[at].renders ? 200 : 0)).then(() => !film.isClosed && film.open(this.runs[at].renders && this.source.isLive));
     });
     this.stages.hidden = this.films.every((film) => film === null) && !this.isComparing;
   }
