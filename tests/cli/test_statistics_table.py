@@ -86,6 +86,12 @@ def test_sections_show_what_there_is() -> None:
         assert unexpected not in bare
 
 
+def test_actions_of_a_step_key_that_is_a_number_say_what_it_is() -> None:
+    text = shown(Statistics(**{**vars(make_statistics()), "action_counts": {"0": (1, 1), "cut": (2, 0)}}))
+    assert re.search(r"^actions of key 0 ", text, re.MULTILINE)
+    assert re.search(r"^actions of cut ", text, re.MULTILINE)
+
+
 def test_actions_show_the_most_frequent_ones() -> None:
     text = shown(make_statistics()).replace("\N{NO-BREAK SPACE}", " ")
     assert "0 50.0%   1 25.0%   2 10.0%   3 10.0%   4 3.0%   2 more 2.0%" in text

@@ -74,14 +74,13 @@ def test_several_actors(tmp_path: Path, settings: dict[str, Any], expected: dict
     assert first_divergence(*episodes) == expected
 
 
-def test_long_episodes_that_lie_differently_in_their_files(tmp_path: Path) -> None:
-    settings: dict[str, Any] = {"max_episode_steps": 0, "seeding": {"env_base_seed": 1}}
+def test_long_episodes(tmp_path: Path) -> None:
     make = partial(TwoActorsEnv, n_steps=20_000)
-    maze.rollout(make, n_episodes=3, run_dir=tmp_path / "three", **settings)
-    changed = partial(make, noise_at=17_001)
-    maze.rollout(changed, n_episodes=3, episodes=[2], run_dir=tmp_path / "one", **settings)
-    one, other = (maze.load(tmp_path / name)[2] for name in ("three", "one"))
-    starts = [[segment.start for segment in episode.segments()] for episode in (one, other)]
-    assert starts[0] != starts[1]
-    assert first_divergence(one, other)["first"] == 17_001
-    assert first_divergence(one, one)["first"] is None
+    for name, settings in (("plain", {}), ("noisy", {"noise_at": 17_001}), ("shorter", {"n_steps": 9000})):
+        env = partial(make, **settings)
+        maze.rollout(env, n_episodes=1, max_episode_steps=0, seeding={"env_base_seed": 1}, run_dir=tmp_path / name)
+    plain, noisy, shorter = (maze.load(tmp_path / name)[0] for name in ("plain", "noisy", "shorter"))
+    assert len(list(plain.segments())) == 3
+    assert first_divergence(plain, plain)["first"] is None
+    assert first_divergence(plain, noisy)["first"] == 17_001
+    assert first_divergence(shorter, plain) == {"action": 9000, "observation": 9000, "reward": 9000, "first": 9000}

@@ -210,7 +210,8 @@ def _actions(action_counts: Mapping[str, tuple[int, ...]]) -> Table:
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     for step_key, counts in action_counts.items():
-        title = "actions" if len(action_counts) == 1 else f"actions of {step_key}"
+        name = f"key {step_key}" if step_key.isdecimal() else step_key
+        title = "actions" if len(action_counts) == 1 else f"actions of {name}"
         grid.add_row(Text(title), _frequencies(counts))
     return grid
 

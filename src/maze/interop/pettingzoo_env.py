@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from gymnasium.envs.registration import EnvSpec
 
-from maze.core.env.actor_id import ActorID
-from maze.core.env.structured_env import Departure, StructuredEnv
+from maze.core.env.actor_id import ActorID, Departure
+from maze.core.env.structured_env import StructuredEnv
 from maze.factory import ConfigurationError, check_arguments, suggest
 from maze.interop.pettingzoo_actors import MASK, Agent, MaskedObservations, actors_of
 from maze.interop.pettingzoo_turns import AgentTurns, TurnsAtOnce, TurnsInOrder

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from maze.core.env.structured_env import Departure
+from maze.core.env.actor_id import Departure
 from maze.interop.pettingzoo_actors import Agent
 
 

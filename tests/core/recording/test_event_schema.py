@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from maze.core.env.actor_id import ActorID
-from maze.core.env.event import EpisodeEnded, Event
+from maze.core.env.event import EpisodeEnded, EpisodeMetrics, Event, Metric, Reduction
 from maze.core.recording.episode_row import EpisodeRow, EpisodeRows
 from maze.core.recording.event_block import EventBlock, pack_events
 from maze.core.recording.event_schema import (
@@ -24,6 +24,8 @@ from maze.core.recording.event_schema import (
     recordable,
 )
 from maze.core.recording.segment import Segment
+
+REDUCTIONS = [reduction for reduction in get_args(Reduction) if reduction != "count"]
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,39 @@ def test_a_value_that_only_its_column_can_refuse_is_named() -> None:
     (block,) = pack_events(Segment(0, events=[event], event_steps=[0]))
     with pytest.raises(TypeError, match="Everything: 'size' has another type"):
         recordable(block, event_arrow_schema(Everything))
+
+
+@dataclass(frozen=True)
+class Weighed(Event):
+    grams: int
+    share: float
+    is_heavy: bool
+    note: float | None
+    metrics = (
+        *(Metric(name, episode=how) for name in ("grams", "share", "is_heavy") for how in REDUCTIONS),
+        Metric("grams", episode="sum", group_by="is_heavy"),
+        Metric("share", episode="min", group_by="grams"),
+        Metric("note", episode="last"),
+        Metric(),
+    )
+
+
+def test_figures_are_the_same_from_columns_as_from_the_events() -> None:
+    events: list[Any] = [
+        Weighed(2**53 + 1, 0.1, is_heavy=True, note=1.5),
+        Weighed(np.int64(3), np.float32(0.1), is_heavy=np.bool_(False), note=None),  # type: ignore[arg-type]
+        Weighed(-4, 7, is_heavy=True, note=2),
+    ]
+    of_columns, of_events = EpisodeMetrics(), EpisodeMetrics()
+    noted: list[Any] = [replace(event, note=0.5) for event in events]
+    for _ in range(2):
+        (block,) = pack_events(Segment(0, events=noted, event_steps=[0, 1, 2]))
+        assert block.numbers.keys() == {"grams", "share", "is_heavy"}
+        of_columns.add_kind(Weighed, noted, block.numbers)
+        of_events.add_kind(Weighed, noted)
+    assert of_columns.figures() == of_events.figures()
+    assert {type(figure.value) for figure in of_columns.figures().values()} == {float}
+    assert "Weighed.grams.sum[is_heavy=True]" in of_columns.figures()
 
 
 def test_every_difference_changes_the_canonical_bytes() -> None:

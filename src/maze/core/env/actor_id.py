@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 StepKey: TypeAlias = str | int
 
@@ -21,6 +21,9 @@ class ActorID(NamedTuple):
     agent_id: int
     """Which of the agents that take this kind of decision, counted from 0."""
 
+
+Departure: TypeAlias = Literal["terminated", "truncated"]
+"""How an actor leaves an episode: as the environment's dynamics have it, or cut."""
 
 FLAT_ACTOR = ActorID(0, 0)
 """The only actor of a flat environment."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import gymnasium
 
-from maze.core.env.actor_id import FLAT_ACTOR, ActorID, StepKey
+from maze.core.env.actor_id import FLAT_ACTOR, ActorID, Departure, StepKey
 from maze.core.env.event import Event, EventRecord
 
 ActionMasks: TypeAlias = Mapping[StepKey, Mapping[str | int | None, str | int]]
-
-Departure: TypeAlias = Literal["terminated", "truncated"]
-"""How an actor leaves an episode: as the environment's dynamics have it, or cut."""
 
 
 class StructuredEnv(gymnasium.Env[Any, Any]):

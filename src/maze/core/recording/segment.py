@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from maze.core.env.actor_id import FLAT_ACTOR, ActorID
+from maze.core.env.actor_id import FLAT_ACTOR, ActorID, Departure
 from maze.core.env.event import Event, EventRecord
-from maze.core.env.structured_env import Departure
 
 NO_SEED = -1
 """Stands for the seed of an episode that was recorded elsewhere, and its seed not."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from math import nan
 from typing import Any, NamedTuple, SupportsFloat, TypeAlias, get_args
 
-from maze.core.env.actor_id import FLAT_ACTOR, ActorID
-from maze.core.env.structured_env import Departure, StructuredEnv
+from maze.core.env.actor_id import FLAT_ACTOR, ActorID, Departure
+from maze.core.env.structured_env import StructuredEnv
 from maze.core.recording.segment import Segment
 from maze.core.wrappers.member_owner import owner_of
 

@@ -9,8 +9,8 @@ from typing import Any
 import gymnasium
 from gymnasium import spaces
 
-from maze.core.env.actor_id import ActorID, StepKey
-from maze.core.env.structured_env import ActionMasks, Departure, StructuredEnv
+from maze.core.env.actor_id import ActorID, Departure, StepKey
+from maze.core.env.structured_env import ActionMasks, StructuredEnv
 from maze.core.wrappers.observation_entries import entries
 from maze.core.wrappers.structured_wrapper import StructuredWrapper
 from maze.factory import ConfigurationError, suggest

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
-from maze.core.env.actor_id import ActorID
-from maze.core.env.structured_env import Departure, StructuredEnv
+from maze.core.env.actor_id import ActorID, Departure
+from maze.core.env.structured_env import StructuredEnv
 from maze.core.wrappers.argument_check import check_whole_number
 from maze.core.wrappers.structured_wrapper import StructuredWrapper
 from maze.factory import ConfigurationError

@@ -8,9 +8,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from maze.core.env.actor_id import ActorID, StepKey
+from maze.core.env.actor_id import ActorID, Departure, StepKey
 from maze.core.env.event import Event, EventRecord
-from maze.core.env.structured_env import ActionMasks, Departure, StructuredEnv
+from maze.core.env.structured_env import ActionMasks, StructuredEnv
 
 
 class StructuredWrapper(StructuredEnv):
