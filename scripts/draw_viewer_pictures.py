@@ -110,6 +110,7 @@ def draw_notebook(browser: Browser, folder: Path) -> None:
             except Exception:  # noqa: BLE001 - the server is not there yet
                 time.sleep(0.5)
         page.get_by_role("heading", name="Look at a run in a notebook").first.wait_for(timeout=60_000)
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(timeout=60_000)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         viewer = page.locator(".maze-viewer").first
