@@ -77,7 +77,7 @@ def test_that_policy_outputs_have_columns(tmp_path: Path) -> None:
     rollout(Walk, Thinking, n_episodes=1, run_dir=run_dir, record_policy_outputs=True)
     recording = load(run_dir)
     export_csv(recording, tmp_path / "out", [0])
-    steps = pd.read_csv(tmp_path / "out" / "steps.csv")
+    steps = csv_reader.read_csv(tmp_path / "out" / "steps.csv").to_pandas()
     told = recording[0].policy_outputs
     assert steps["policy_outputs.chance"].tolist()[:-1] == told["chance"].tolist()
     assert steps["policy_outputs.seen.1"].to_numpy(np.float32)[:-1].tobytes() == told["seen"][:, 1].tobytes()

@@ -89,7 +89,7 @@ def test_what_is_learned_depends_on_the_seeds_alone(env: Any, tmp_path: Path) ->
         ("a", 1, SEEDING),
         ("b", 1, SEEDING),
         ("c", 2, SEEDING),
-        ("d", 1, {"env_base_seed": 7}),
+        ("d", 1, {**SEEDING, "env_base_seed": 7}),
     ):
         train(
             tmp_path / name, env=env, wrappers=wrappers, seeding=seeding, runner={"n_processes": n_processes, **runner}
@@ -317,7 +317,7 @@ def test_an_environment_that_fails_ends_it_and_what_was_learned_is_kept(tmp_path
 
 def test_statistics_of_normalisation_are_kept_and_taken_over(tmp_path: Path) -> None:
     train(tmp_path / "run", wrappers=NORMALIZING)
-    train(tmp_path / "next", wrappers=NORMALIZING, seeding={"env_base_seed": 9}, input_dir=tmp_path / "run")
+    train(tmp_path / "next", wrappers=NORMALIZING, seeding={**SEEDING, "env_base_seed": 9}, input_dir=tmp_path / "run")
     content, taken_over = (json.loads((tmp_path / name / "normalization.json").read_text()) for name in ("run", "next"))
     assert len(content["wrappers"]) == 1
     assert content == taken_over

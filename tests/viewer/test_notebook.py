@@ -60,7 +60,7 @@ def test_the_notebook_shows_a_run(jupyterlab: str, chromium: Any) -> None:
     failure = page.locator("[data-mime-type='application/vnd.jupyter.error']")
     viewer.get_by_role("heading", name="Step 40").or_(failure).first.wait_for(timeout=90_000)
     assert failure.all_inner_texts() == []
-    assert viewer.get_by_role("heading", name="Episode 3").is_visible()
+    viewer.get_by_role("heading", name="Episode 3").wait_for()
     viewer.get_by_role("heading", name="Step 40").click()
     viewer.get_by_label("Record of the step").focus()
     page.keyboard.press("ArrowRight")

@@ -50,7 +50,7 @@ def first_column(page: Any) -> list[str]:
 
 def test_opens_with_all_episodes(runs: Path, view: View, open_page: OpenPage) -> None:
     page = open_page(view(runs / "careless"))
-    page.wait_for_selector(".mz-entry[aria-selected=true]")
+    page.get_by_role("heading", name="Step 0").wait_for()
 
     assert entries(page).count() == 12
     assert "CartPole-v1" in page.locator(".mz-bar").inner_text()
@@ -102,7 +102,7 @@ def test_bars_of_the_histogram_filter(runs: Path, view: View, open_page: OpenPag
 
 def test_everything_follows_the_scrub_bar(runs: Path, view: View, open_page: OpenPage) -> None:
     page = open_page(view(runs / "careful"))
-    page.wait_for_selector(".mz-entry[aria-selected=true]")
+    page.get_by_role("heading", name="Step 0").wait_for()
     episode = maze.load(runs / "careful")[0]
     scrub = page.get_by_label("Step", exact=True).and_(page.get_by_role("slider"))
 
@@ -124,7 +124,7 @@ def test_everything_follows_the_scrub_bar(runs: Path, view: View, open_page: Ope
 
 def test_keys_do_everything(runs: Path, view: View, open_page: OpenPage) -> None:
     page = open_page(view(runs / "careful"))
-    page.wait_for_selector(".mz-entry[aria-selected=true]")
+    page.get_by_role("heading", name="Step 0").wait_for()
     for key, step in (("ArrowRight", 1), ("Shift+ArrowRight", 11), ("ArrowLeft", 10), ("End", "End"), ("Home", 0)):
         page.keyboard.press(key)
         wait_for_step(page, step)
@@ -142,7 +142,7 @@ def test_keys_do_everything(runs: Path, view: View, open_page: OpenPage) -> None
     page.keyboard.press(" ")
     until(page, "parseInt(document.querySelector('.mz-transport output b').textContent) > 3")
     page.keyboard.press(" ")
-    assert page.get_by_role("button", name="Play (Space)").is_visible()
+    page.get_by_role("button", name="Play (Space)").wait_for()
     page.get_by_role("grid").focus()
     page.keyboard.press("ArrowDown")
     page.get_by_role("heading", name="Episode 1").wait_for()
@@ -164,7 +164,7 @@ def test_an_address_leads_to_a_step(runs: Path, view: View, open_page: OpenPage)
 
 def test_events_are_on_the_timeline_and_their_text_is_text(runs: Path, view: View, open_page: OpenPage) -> None:
     page = open_page(view(runs / "talking"))
-    page.wait_for_selector(".mz-entry[aria-selected=true]")
+    page.get_by_role("heading", name="Step 0").wait_for()
     page.get_by_role("button", name="Remark").click()
     page.keyboard.press("]")
     wait_for_step(page, 4)
@@ -293,9 +293,9 @@ def test_on_a_phone(runs: Path, view: View, open_page: OpenPage) -> None:
     assert page.get_by_role("slider").is_hidden()
     entries(page).nth(4).tap()
     page.get_by_role("heading", name="Episode 4").wait_for()
-    assert page.get_by_role("slider").is_visible()
+    page.get_by_role("slider").wait_for()
     page.get_by_role("tab", name="Step").tap()
-    assert page.get_by_role("heading", name="Step 0").is_visible()
+    page.get_by_role("heading", name="Step 0").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
@@ -332,7 +332,7 @@ def test_values_of_a_long_episode_are_exact_although_its_curves_are_not(
 @slow
 def test_everything_that_can_be_used_has_a_name(runs: Path, view: View, open_page: OpenPage) -> None:
     page = open_page(view(runs / "talking", runs / "talking"))
-    page.wait_for_selector(".mz-entry[aria-selected=true]")
+    page.get_by_role("heading", name="Step 0").wait_for()
     page.get_by_role("button", name="Curves").click()
     nameless = """[...document.querySelectorAll('button, input, select, canvas, dialog, [role=grid]')].filter(
         (element) => !(element.ariaLabel || element.title || element.textContent.trim() || element.labels?.length)

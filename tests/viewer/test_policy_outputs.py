@@ -137,7 +137,7 @@ def test_the_page_draws_and_lists_them(
     strip = page.get_by_role("img", name="probabilities over the steps")
     strip.wait_for()
     for name in ("value", "features"):
-        assert page.get_by_role("img", name=f"{name} over the steps").is_visible()
+        page.get_by_role("img", name=f"{name} over the steps").wait_for()
     best = int(told["probabilities"][17].argmax())
     until(page, f"[...document.querySelectorAll('.mz-read')].some((read) => read.innerText.startsWith('{best}: 0.'))")
     shades = "canvas => new Set(canvas.getContext('2d').getImageData(0, 8, canvas.width, 1).data).size"

@@ -1923,6 +1923,7 @@ export class Viewer {
   // Where in the episode
 
   goTo(position) {
+    if (!this.shownEpisodes[0]) return;
     this.position = clamp(Math.round(position), 0, this.n);
     if (!this.isFollowingFilm) this.films.forEach((film) => film?.show(this.position));
     this.plots.point(this.position);
@@ -2004,6 +2005,7 @@ export class Viewer {
       this.stopPlaying();
       return;
     }
+    if (!this.shownEpisodes[0]) return;
     if (this.position >= this.n) this.goTo(0);
     this.isPlaying = true;
     this.drawPlayButton();
