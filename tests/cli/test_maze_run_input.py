@@ -31,12 +31,18 @@ WRONG = {
     "tensorboard=maybe": "tensorboard=maybe: it must be true or false",
     "env.name=CartPol-v1": "there is no environment 'CartPol-v1': did you mean 'CartPole-v1'?",
     "env.name=a=b": "cannot read 'env.name=a=b': put the value in quotes, as in 'env.name=\"a=b\"'",
+    "env.name=${nme}": "env.name cannot be filled in: Interpolation key 'nme' not found",
+    "env.name=???": "env.name has no value yet: add env.name=VALUE",
     "env.kwargs=5": "env.kwargs=5: it must be a mapping of names to values or null",
     "runner.n_episodes=1,2": (
         "runner.n_episodes has the values 1,2: add --multirun to run each, or write runner.n_episodes=[1,2] for a list"
     ),
     "wrappers.clip._target_=gymnasium.wrappers.ClipRewrd": (
         "there is no 'ClipRewrd' in gymnasium.wrappers: did you mean 'ClipReward'?"
+    ),
+    "policy=lunar_lander_heuristics": (
+        "lunar_lander_heuristics knows LunarLander only, not CartPoleEnv: "
+        "choose env.name=LunarLander-v3 or another policy"
     ),
     "input_dir=nowhere": "input_dir=nowhere: there is no such directory",
     "input_dir=.": "input_dir=. is no run directory: it has no .hydra/config.yaml",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from rich.console import Console
 
@@ -21,13 +22,13 @@ ITERATION = {
 
 def shown(*, is_terminal: bool) -> str:
     file = io.StringIO()
-    progress = ConsoleTraining(Console(file=file, force_terminal=is_terminal, width=100, color_system=None))
-    progress.started(SEEDS)
-    progress.evaluated(0, EVALUATION, is_best=True)
-    progress.iterated(1, 0.25, ITERATION)
-    if progress._status is not None:
-        progress._status._live.refresh()
-    progress.finished()
+    console = Console(file=file, force_terminal=is_terminal, width=100, color_system=None)
+    with ConsoleTraining(console, Path("run")) as progress:
+        progress.started(SEEDS)
+        progress.evaluated(0, EVALUATION, is_best=True)
+        progress.iterated(1, 0.25, ITERATION)
+        if progress._status is not None:
+            progress._status._live.refresh()
     return file.getvalue()
 
 
@@ -40,6 +41,6 @@ def test_a_terminal_shows_all_that_is_told_in_one_place() -> None:
 
 
 def test_elsewhere_evaluations_are_lines() -> None:
-    output = shown(is_terminal=False)
-    assert output.splitlines() == [output.strip()]
-    assert "evaluation after iteration 0: return -30, length 180, the best so far" in output
+    where, evaluation = shown(is_terminal=False).splitlines()
+    assert where == "training in run"
+    assert evaluation.endswith("evaluation after iteration 0: return -30, length 180, the best so far")

@@ -40,7 +40,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "run"
     runner = TrainingRunner(n_eval_episodes=2)
     algorithm = PPO(n_decisions=200, decisions_per_iteration=100)
-    runner.run_with("CartPole-v1", algorithm=algorithm, run_dir=folder, seeding={"env_base_seed": 1, "agent_base_seed": 2})
+    runner.run_with(
+        "CartPole-v1", algorithm=algorithm, run_dir=folder, seeding={"env_base_seed": 1, "agent_base_seed": 2}
+    )
     return folder
 
 

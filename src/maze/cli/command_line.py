@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,6 +106,17 @@ def one_line(error: BaseException) -> str:
         ('cannot do that', 'KeyboardInterrupt')
     """
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as can be typed from here.
+
+    Example:
+        >>> shown_path(Path.cwd() / "outputs" / "x")
+        'outputs/x'
+    """
+    relative = os.path.relpath(path)
+    return shlex.quote(str(path) if relative.startswith("..") else relative)
 
 
 class _Parser(ArgumentParser):

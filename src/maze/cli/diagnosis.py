@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from maze.cli.command_line import CommandLine, one_line, override_key
 from maze.cli.config_folders import choices, root_configs
@@ -45,7 +45,15 @@ def explain(error: Exception, command: CommandLine) -> str:
     if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         return f"there is no {group}/{choice}.yaml: put it into a folder of your own and add -cd FOLDER"
-    return one_line(error.__cause__ if str(error).strip() == "" and error.__cause__ else error)
+    return _without_value(error) or one_line(error.__cause__ if str(error).strip() == "" and error.__cause__ else error)
+
+
+def _without_value(error: Exception) -> str | None:
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} has no value yet: add {error.full_key}=VALUE"
+    if isinstance(error, InterpolationResolutionError):
+        return f"{error.full_key} cannot be filled in: {one_line(error).partition(' full_key:')[0]}"
+    return None
 
 
 def _several_values(override: Override, command: CommandLine) -> str | None:

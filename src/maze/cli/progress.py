@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from logging import getLogger
+from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
+from maze.cli.command_line import shown_path
 from maze.core.rollout.rollout_observer import RolloutObserver
 
 if TYPE_CHECKING:
@@ -18,22 +20,24 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 REFRESHES_PER_SECOND, FIRST_LINE, LONGEST_PAUSE = 4, 2.0, 600.0
+PREPARING = "building the environment and the policy"
 
 logger = getLogger(__name__)
 
 
 class ConsoleProgress(RolloutObserver):
-    """Shows a bar on a terminal; elsewhere prints lines, at growing intervals.
+    """A context in which a bar is shown on a terminal; elsewhere lines are printed, at growing intervals.
 
     Being told of an episode only counts it: a thread draws, so that a fast rollout is not held up.
 
     Args:
         console: Where to show it.
+        run_dir: Where the rollout is recorded.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, run_dir: Path) -> None:
         """Begin with nothing done."""
-        self._console = console
+        self._console, self._run_dir = console, run_dir
         self._n_episodes = 0
         self.n_done = 0
         self._n_failed = 0
@@ -44,17 +48,14 @@ class ConsoleProgress(RolloutObserver):
         self._is_over = threading.Event()
         self._printer: threading.Thread | None = None
 
-    def started(self, n_episodes: int, seeds: Mapping[str, int | None]) -> None:
+    def __enter__(self) -> Self:
         """Begin to show."""
-        self._n_episodes = n_episodes
-        self._begin = monotonic()
-        logger.info("%d episodes, %s", n_episodes, " ".join(f"{name}={seed}" for name, seed in seeds.items()))
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             from rich.live import Live
 
             self._live = Live(
                 console=self._console,
-                get_renderable=self._bar,
+                get_renderable=self._shown,
                 refresh_per_second=REFRESHES_PER_SECOND,
                 transient=True,
             )
@@ -62,6 +63,18 @@ class ConsoleProgress(RolloutObserver):
         else:
             self._printer = threading.Thread(target=self._print_lines, name="maze-run progress", daemon=True)
             self._printer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop to show, also where the rollout did not come to its end."""
+        self.finished()
+
+    def started(self, n_episodes: int, seeds: Mapping[str, int | None]) -> None:
+        """Say where it is recorded; count from now."""
+        self._n_episodes = n_episodes
+        self._begin = monotonic()
+        logger.info("%d episodes, %s", n_episodes, " ".join(f"{name}={seed}" for name, seed in seeds.items()))
+        self._console.print(Text(f"recording in {shown_path(self._run_dir)}", style="dim"), soft_wrap=True)
 
     def episode_done(self, number: int, episode_return: float, length: int) -> None:
         """Count an episode."""
@@ -87,6 +100,9 @@ class ConsoleProgress(RolloutObserver):
         if self._printer is not None:
             self._printer.join()
 
+    def _shown(self) -> RenderableType:
+        return self._bar() if self._n_episodes else Text(PREPARING, style="dim")
+
     def _bar(self) -> Table:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
@@ -111,14 +127,17 @@ class ConsoleProgress(RolloutObserver):
         pause = FIRST_LINE
         while not self._is_over.wait(pause):
             elapsed = monotonic() - self._begin
-            self._console.print(
-                f"{duration(elapsed)}: {self.n_done + self._n_failed:,} of {self._n_episodes:,} episodes, "
-                f"{self._steps_per_second():,.0f} steps/s, mean return {self._mean_return()}, "
-                f"{self._n_failed:,} failed, {self._remaining()} to go",
-                soft_wrap=True,
-                highlight=False,
-            )
+            self._console.print(f"{duration(elapsed)}: {self._line()}", soft_wrap=True, highlight=False)
             pause = min(elapsed, LONGEST_PAUSE)
+
+    def _line(self) -> str:
+        if not self._n_episodes:
+            return PREPARING
+        return (
+            f"{self.n_done + self._n_failed:,} of {self._n_episodes:,} episodes, "
+            f"{self._steps_per_second():,.0f} steps/s, mean return {self._mean_return()}, "
+            f"{self._n_failed:,} failed, {self._remaining()} to go"
+        )
 
     def _steps_per_second(self) -> float:
         return self.n_steps / max(monotonic() - self._begin, 1e-9)

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from logging import getLogger
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-from rich.text import Text
-
-from maze.cli.command_line import RolloutError, one_line
 from maze.cli.garbage import begin_collecting
 from maze.cli.lasting_console import LastingConsole
 from maze.cli.policy_model import with_model
 from maze.cli.progress import ConsoleProgress
-from maze.cli.rollout_report import Work, report, shown_path
-from maze.cli.run_log import LOG_FILE, run_log
+from maze.cli.rollout_report import Work, report
+from maze.cli.run_log import run_log, told_in_one_line
 from maze.core.rollout.rollout_runner import RolloutRunner
 from maze.factory import ConfigurationError
-
-logger = getLogger(__name__)
 
 
 def roll_out(runner: RolloutRunner, config: Mapping[str, Any], run_dir: Path, *, resume: bool = False) -> int:
@@ -43,12 +35,9 @@ def roll_out(runner: RolloutRunner, config: Mapping[str, Any], run_dir: Path, *,
         RolloutError: If anything else goes wrong that is not of an episode.
     """
     console = LastingConsole()
-    progress = ConsoleProgress(console)
+    begin_collecting()
     with run_log(run_dir):
-        logger.info("%s", shlex.join(sys.argv))
-        console.print(Text(f"recording in {shown_path(run_dir)}", style="dim"), soft_wrap=True)
-        begin_collecting()
-        try:
+        with told_in_one_line(run_dir), ConsoleProgress(console, run_dir) as progress:
             result = runner.run_with(
                 env=config["env"],
                 wrappers=config.get("wrappers"),
@@ -59,14 +48,6 @@ def roll_out(runner: RolloutRunner, config: Mapping[str, Any], run_dir: Path, *,
                 config=config,
                 observer=progress,
             )
-        except ConfigurationError:
-            raise
-        except Exception as error:
-            logger.exception("the rollout broke off")
-            where = shown_path(run_dir / LOG_FILE)
-            raise RolloutError(f"{type(error).__name__}: {one_line(error)} (traceback in {where})") from error
-        finally:
-            progress.finished()
         n_steps = progress.n_steps if resume else result.n_steps
         report(result, Work(progress.n_done, n_steps, result.seconds), console)
         if config.get("tensorboard"):
@@ -87,7 +68,7 @@ def prepared(run_dir: Path, hydra_files: Mapping[str, str]) -> Iterator[None]:
     Raises:
         ConfigurationError: If the directory cannot be made.
     """
-    is_new = not run_dir.exists()
+    made = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
     try:
         (run_dir / ".hydra").mkdir(parents=True, exist_ok=True)
         for name, text in hydra_files.items():
@@ -97,6 +78,9 @@ def prepared(run_dir: Path, hydra_files: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except ConfigurationError:
-        if is_new and not any((run_dir / name).exists() for name in ("run.json", "training.json")):
+        if made and not any((run_dir / name).exists() for name in ("run.json", "training.json")):
             rmtree(run_dir, ignore_errors=True)
+            with suppress(OSError):  # another run may be there by now
+                for folder in made[1:]:
+                    folder.rmdir()
         raise

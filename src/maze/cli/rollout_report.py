@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Iterator, Sequence
 from logging import getLogger
 from operator import attrgetter
-from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from maze.cli.command_line import shown_path
 from maze.cli.statistics_table import statistics_table
 from maze.core.recording.episode_row import EpisodeRow
 from maze.core.rollout.rollout_result import RolloutResult
@@ -58,17 +56,6 @@ def report(result: RolloutResult, work: Work, console: Console) -> None:
         console.print(line, soft_wrap=True, highlight=False)
     for line in _log_lines(result, work):
         logger.info(line)
-
-
-def shown_path(path: Path) -> str:
-    """A path as short as can be typed from here.
-
-    Example:
-        >>> shown_path(Path.cwd() / "outputs" / "x")
-        'outputs/x'
-    """
-    relative = os.path.relpath(path)
-    return shlex.quote(str(path) if relative.startswith("..") else relative)
 
 
 def _lines(result: RolloutResult, work: Work) -> Iterator[RenderableType]:

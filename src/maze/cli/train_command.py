@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from logging import getLogger
 from pathlib import Path
@@ -12,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from maze.cli.command_line import RolloutError, one_line, override_key
+from maze.cli.command_line import override_key, shown_path
 from maze.cli.composition import Composition
 from maze.cli.config_check import check_run_dir, check_target
 from maze.cli.garbage import begin_collecting
 from maze.cli.input_dir import TAKEN_GROUPS, take_normalization, with_input_dir
 from maze.cli.lasting_console import LastingConsole
 from maze.cli.rollout_command import prepared
-from maze.cli.rollout_report import shown_path
-from maze.cli.run_log import LOG_FILE, run_log
+from maze.cli.run_log import run_log, told_in_one_line
 from maze.cli.saved_config import write_saved_config
 from maze.core.rollout.recipes import EnvRecipe
 from maze.factory import ConfigurationError, build
@@ -102,12 +99,9 @@ def _train(runner: TrainingRunner, config: Mapping[str, Any], run_dir: Path) -> 
     from maze.cli.training_progress import ConsoleTraining
 
     console = LastingConsole()
-    progress = ConsoleTraining(console)
+    begin_collecting()
     with run_log(run_dir):
-        logger.info("%s", shlex.join(sys.argv))
-        console.print(Text(f"training in {shown_path(run_dir)}", style="dim"), soft_wrap=True)
-        begin_collecting()
-        try:
+        with told_in_one_line(run_dir), ConsoleTraining(console, run_dir) as progress:
             result = runner.run_with(
                 env=config["env"],
                 wrappers=config.get("wrappers"),
@@ -122,14 +116,6 @@ def _train(runner: TrainingRunner, config: Mapping[str, Any], run_dir: Path) -> 
                 config=config,
                 observer=progress,
             )
-        except ConfigurationError:
-            raise
-        except Exception as error:
-            logger.exception("training broke off")
-            where = shown_path(run_dir / LOG_FILE)
-            raise RolloutError(f"{type(error).__name__}: {one_line(error)} (traceback in {where})") from error
-        finally:
-            progress.finished()
         console.print()
         for line in _lines(result):
             console.print(line, soft_wrap=True, highlight=False)

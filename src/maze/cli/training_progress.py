@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from logging import getLogger
+from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from maze.cli.progress import duration
+from maze.cli.command_line import shown_path
+from maze.cli.progress import PREPARING, duration
 from maze.train.training_observer import TrainingObserver
 
 if TYPE_CHECKING:
@@ -27,25 +29,37 @@ PAUSE = 10.0
 
 
 class ConsoleTraining(TrainingObserver):
-    """Prints a line for each evaluation; between them shows the last iteration, on a terminal as a table in one place.
+    """A context in which each evaluation is printed; a terminal shows a table of the last iteration in one place, too.
 
     Args:
         console: Where to show it.
+        run_dir: Where the training is recorded.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, run_dir: Path) -> None:
         """Begin with nothing done."""
-        self._console = console
+        self._console, self._run_dir = console, run_dir
         self._status: Status | None = None
         self._evaluation: Mapping[str, float] = {}
         self._began = self._printed = monotonic()
 
-    def started(self, seeds: Mapping[str, int | None]) -> None:
+    def __enter__(self) -> Self:
         """Begin to show."""
-        logger.info("training, %s", " ".join(f"{name}={seed}" for name, seed in seeds.items()))
         if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._status = self._console.status("training")
+            self._status = self._console.status(PREPARING)
             self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop to show, also where training did not come to its end."""
+        self.finished()
+
+    def started(self, seeds: Mapping[str, int | None]) -> None:
+        """Say where it is recorded."""
+        logger.info("training, %s", " ".join(f"{name}={seed}" for name, seed in seeds.items()))
+        self._console.print(Text(f"training in {shown_path(self._run_dir)}", style="dim"), soft_wrap=True)
+        if self._status is not None:
+            self._status.update("training")
 
     def iterated(self, iteration: int, progress: float, figures: Mapping[str, float]) -> None:
         """Show an iteration."""

@@ -11,6 +11,7 @@ from maze.core.agent.lunar_lander_heuristics import LunarLanderHeuristics
 from maze.core.env.actor_id import FLAT_ACTOR
 from maze.core.env.gym_env import GymEnv
 from maze.core.rollout.sequential_rollout_runner import SequentialRolloutRunner
+from maze.factory import ConfigurationError
 
 pytest.importorskip("Box2D")
 
@@ -33,7 +34,7 @@ def test_it_steers_continuous_engines_too() -> None:
 
 
 def test_other_envs_are_refused() -> None:
-    with pytest.raises(TypeError, match="lunar_lander_heuristics knows LunarLander only, not CartPoleEnv"):
+    with pytest.raises(ConfigurationError, match="lunar_lander_heuristics knows LunarLander only, not CartPoleEnv"):
         LunarLanderHeuristics().attach(GymEnv(gymnasium.make("CartPole-v1")))
     with pytest.raises(RuntimeError, match="needs attach"):
         LunarLanderHeuristics().act(None, FLAT_ACTOR)

@@ -10,13 +10,14 @@ import gymnasium
 from maze.core.agent.policy import StructuredPolicy
 from maze.core.env.actor_id import ActorID
 from maze.core.env.structured_env import StructuredEnv
+from maze.factory import ConfigurationError
 
 
 class LunarLanderHeuristics(StructuredPolicy):
     """Lands by gymnasium's own proportional-derivative heuristic (`gymnasium.envs.box2d.lunar_lander.heuristic`).
 
     Raises:
-        TypeError: If it is attached to anything but a LunarLander.
+        ConfigurationError: If it is attached to anything but a LunarLander.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,7 @@ class LunarLanderHeuristics(StructuredPolicy):
         from gymnasium.envs.box2d.lunar_lander import LunarLander, heuristic
 
         if not isinstance(env.unwrapped, LunarLander):
-            raise TypeError(
+            raise ConfigurationError(
                 f"lunar_lander_heuristics knows LunarLander only, not {type(env.unwrapped).__name__}: "
                 "choose env.name=LunarLander-v3 or another policy"
             )

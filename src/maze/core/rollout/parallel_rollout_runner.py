@@ -71,12 +71,12 @@ class ParallelRolloutRunner(RolloutRunner):
     def _play(self, run: Run, ledger: EpisodeLedger, interruption: Interruption) -> None:
         n_processes = min(self.n_processes, max(ledger.n_waiting, 1))
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        if n_processes > cores:
-            run.observer.note(f"{n_processes} processes share {cores} cores: more of them than cores gain nothing")
         with Supervisor(run.job, ledger, run.directory, n_processes, self.limits) as supervisor:
             scouted = supervisor.scout(interruption)
             _check_slots(scouted.n_envs)
             job = run.begin(scouted)
+            if n_processes > cores:
+                run.observer.note(f"{n_processes} processes share {cores} cores: more of them than cores gain nothing")
             began = monotonic()
             supervisor.play(job, interruption)
             seconds = monotonic() - began

@@ -150,7 +150,6 @@ class RolloutRunner(ABC):
             ledger = EpisodeLedger(
                 run.specs(), observer, max_attempts=self.max_attempts, stop_on_failure=self.on_error == "stop"
             )
-            observer.started(len(numbers), run.base_seeds)
             with self._interruption() as interruption:
                 try:
                     with interruption.raising():

@@ -123,14 +123,6 @@ class Run:
             "record_policy_outputs": job.record_policy_outputs,
         }
 
-    @property
-    def base_seeds(self) -> dict[str, int | None]:
-        """What the seeds of all episodes come from."""
-        return {
-            "env_base_seed": self._seeding.env_base_seed,
-            "agent_base_seed": self._seeding.agent_base_seed,
-        }
-
     def specs(self) -> Sequence[EpisodeSpec]:
         """The episodes that are not on disk yet."""
         if not self._resumed:
@@ -139,7 +131,7 @@ class Run:
         return self._seeding.specs([number for number in self._numbers if number not in committed])
 
     def begin(self, scouted: Scouted) -> RolloutJob:
-        """Write run.json, and complete the job with what was found out.
+        """Write run.json, complete the job with what was found out, and tell the observer.
 
         Raises:
             ConfigurationError: If the environment, or what the policy tells, has other spaces than in the run that is
@@ -175,6 +167,9 @@ class Run:
             self.directory.write_json(NORMALIZATION_FILE, scouted.normalization)
         self.directory.write_json("run.json", self.metadata)
         self.has_begun = True
+        seeding = self._seeding
+        base_seeds = {"env_base_seed": seeding.env_base_seed, "agent_base_seed": seeding.agent_base_seed}
+        self.observer.started(len(self._numbers), base_seeds)
         if not traits.reproducible:
             self.observer.note(
                 "the environment does not give the same episode twice under the same seeds: reproducible: false"

@@ -39,6 +39,7 @@ def scout(job: RolloutJob) -> Scouted:
     env = job.env()
     try:
         policy = job.policy(env)
+        policy.attach(env)
         n_envs = job.n_envs or policy.n_envs
         outputs = output_spaces(policy, env.observation_spaces) if job.record_policy_outputs else {}
         description = {
