@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from maze.cli.statistics_table import format_number, statistics_table
+from maze.cli.statistics_table import statistics_table
 from maze.core.statistics.statistics import MetricSummary, Statistics
 from maze.core.statistics.summary import Summary, summarize, summarize_successes
 
@@ -115,22 +115,6 @@ def test_a_single_episode_shows_no_interval_and_no_invented_digits() -> None:
     one = summarize([9.0])
     text = shown(Statistics(1, 0, 1, 0, 0, one, one, None, {}, {}, {}, {}))
     assert text.splitlines()[2].split() == ["return", "9", "–", "9", "9", "9", "9"]
-
-
-@pytest.mark.parametrize(
-    ("value", "decimals", "expected"),
-    [
-        (999_999.0, 0, "999,999"),
-        (1e6, 3, "1.000e6"),
-        (-1.5e100, 1, "-1.500e100"),
-        (-0.001, 2, "0.00"),
-        (0.00001234, 7, "1.23e-5"),
-        (0.00001234, 2, "0.00"),
-        (None, 2, "–"),
-    ],
-)
-def test_numbers_are_short(value: float | None, decimals: int, expected: str) -> None:
-    assert format_number(value, decimals) == expected
 
 
 def with_actor_returns(returns: dict[str, Summary]) -> list[list[str]]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -89,7 +90,7 @@ def test_what_is_learned_depends_on_the_seeds_alone(env: Any, tmp_path: Path) ->
         ("a", 1, SEEDING),
         ("b", 1, SEEDING),
         ("c", 2, SEEDING),
-        ("d", 1, {**SEEDING, "env_base_seed": 7}),
+        ("d", 1, {"env_base_seed": 7, "agent_base_seed": 8}),
     ):
         train(
             tmp_path / name, env=env, wrappers=wrappers, seeding=seeding, runner={"n_processes": n_processes, **runner}
@@ -234,6 +235,30 @@ def test_an_environment_that_cannot_be_repeated_is_named(tmp_path: Path) -> None
     assert [line for line in Noting.lines if "same episode twice" in line]
 
 
+def test_evaluation_of_an_environment_that_never_ends_comes_to_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maze.train.episode_player.MOST_STEPS", 40)
+    notes: list[str] = []
+
+    class Noting(TrainingObserver):
+        def note(self, line: str) -> None:
+            notes.append(line)
+
+    class Endless(Walk):
+        def draw(self) -> float:
+            return 0.0
+
+    def limited() -> gymnasium.Env[Any, Any]:
+        return gymnasium.wrappers.TimeLimit(Endless(), 50)
+
+    settings: dict[str, Any] = {"observer": Noting(), "runner": {"max_episode_steps": 5}}
+    train(tmp_path / "limited", env=limited, algorithm=ppo(n_decisions=10), **settings)
+    assert not notes
+    train(tmp_path / "run", env=Endless, algorithm=ppo(n_decisions=10), **settings)
+    assert "wrappers.limit._target_=maze.core.wrappers.time_limit_wrapper.TimeLimitWrapper" in notes[0]
+
+
 def test_a_completed_run_and_another_algorithm_begin_with_the_best_weights(tmp_path: Path) -> None:
     first = train(tmp_path / "first")
     seen: list[float] = []
@@ -327,9 +352,8 @@ def test_a_rollout_that_normalises_otherwise_is_refused(tmp_path: Path) -> None:
     train(tmp_path / "run", wrappers=NORMALIZING)
     runner, policy = SequentialRolloutRunner(n_episodes=1), {**TORCH_POLICY, "input_dir": str(tmp_path / "run")}
     for name, wrappers in (("estimated-anew", NORMALIZING), ("raw", None)):
-        result = runner.run_with(Walk, wrappers, policy, run_dir=tmp_path / name)
-        assert result.status == "failed"
-        assert re.search(r"does not normalise as .* copy its normalization\.json into", result.stopped_because or "")
+        with pytest.raises(ConfigurationError, match=r"does not normalise as .* copy its normalization\.json into"):
+            runner.run_with(Walk, wrappers, policy, run_dir=tmp_path / name)
     (tmp_path / "same").mkdir()
     shutil.copy(tmp_path / "run" / "normalization.json", tmp_path / "same")
     assert runner.run_with(Walk, NORMALIZING, policy, run_dir=tmp_path / "same").status == "completed"

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from maze.cli.statistics_table import NONE, format_number
+from maze.cli.number_format import NONE, short_number
 from maze.core.statistics.comparison import Comparison, Difference, Pair
 
 MOST_WINS = 5
@@ -106,13 +106,7 @@ def _win_row(pair: Pair) -> Row:
 
 
 def _number(value: float | None) -> str:
-    """Four significant digits, whole numbers whole."""
-    if value is None:
-        return NONE
-    if value == int(value) and abs(value) < 1e6:  # noqa: PLR2004 - above it is written with an exponent
-        return f"{int(value):,}"
-    magnitude = len(str(int(abs(value)))) if abs(value) >= 1 else 0
-    return format_number(value, max(4 - magnitude, 0))
+    return NONE if value is None else short_number(value)
 
 
 def _signed(value: float | None) -> str:

@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from maze.cli.command_line import shown_path
+from maze.cli.number_format import short_number
 from maze.core.rollout.rollout_observer import RolloutObserver
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class ConsoleProgress(RolloutObserver):
         return self.n_steps / max(monotonic() - self._begin, 1e-9)
 
     def _mean_return(self) -> str:
-        return f"{self._return_sum / self.n_done:,.4g}" if self.n_done else "–"
+        return short_number(self._return_sum / self.n_done) if self.n_done else "–"
 
     def _remaining(self) -> str:
         finished = self.n_done + self._n_failed

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import groupby
 
 from rich.box import SIMPLE
@@ -15,17 +14,15 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from maze.cli.number_format import NONE, format_number, own_decimals
 from maze.core.statistics.statistics import MetricSummary, Statistics
 from maze.core.statistics.summary import Summary
 
-NONE = "–"
 INDENT, CONTINUATION = "  ", "    "
 MOST_ACTIONS = 5
 """Actions shown per step key, the most frequent ones."""
 MOST_ACTORS = 12
 """Actors whose returns are shown."""
-LARGEST_PLAIN, SMALLEST_PLAIN = 1e6, 1e-4
-"""Numbers outside are written with an exponent."""
 
 
 def statistics_table(statistics: Statistics) -> RenderableType:
@@ -46,27 +43,6 @@ def statistics_table(statistics: Statistics) -> RenderableType:
     if statistics.action_counts:
         parts += [Text(), _actions(statistics.action_counts)]
     return Group(*parts, Text(), _episodes_line(statistics))
-
-
-def format_number(value: float | None, decimals: int) -> str:
-    """Write a number rounded to so many decimals, negative ones for tens and hundreds; very large or small ones short.
-
-    Example:
-        >>> [format_number(value, 2) for value in (-1234.5, 0.004, 0.0, 2.5e7, None)]
-        ['-1,234.50', '0.00', '0', '2.500e7', '–']
-        >>> format_number(2.5e7, -6), format_number(0.000012345, 6)
-        ('2.5e7', '1.2e-5')
-    """
-    if value is None:
-        return NONE
-    if value == 0:
-        return "0"
-    exponent = math.floor(math.log10(abs(value)))
-    if abs(value) >= LARGEST_PLAIN or (abs(value) < SMALLEST_PLAIN and decimals + exponent >= 0):
-        mantissa, _, power = f"{value:.{min(max(decimals + exponent, 0), 3)}e}".partition("e")
-        return f"{mantissa}e{int(power)}"
-    text = f"{value:,.{max(decimals, 0)}f}"
-    return text if text.strip("-0.,") else text.lstrip("-")
 
 
 @dataclass(frozen=True)
@@ -165,7 +141,7 @@ def _add_metrics(table: Table, metrics: Mapping[str, MetricSummary], n_episodes:
             label = _label(INDENT + key.partition(".")[2], metric.summary, n_episodes)
             table.add_row(label, *_figures(metric.summary))
             if metric.run != "mean" and metric.run_value is not None:
-                run_value = format_number(metric.run_value, _own_decimals(metric.run_value, 6))
+                run_value = format_number(metric.run_value, own_decimals(metric.run_value, 6))
                 table.add_row(_Label(f"{CONTINUATION}{metric.run} over the run: {run_value}", style="dim"))
 
 
@@ -182,19 +158,14 @@ def _figures(summary: Summary) -> Iterator[RenderableType]:
     yield format_number(summary.interquartile_mean, decimals)
     for value in (summary.median, summary.min, summary.max):
         # Mostly values of single episodes, such as a whole number of steps: exact if that is short.
-        own = _own_decimals(value or 0.0, 4)
+        own = own_decimals(value or 0.0, 4)
         yield format_number(value, own if own <= 1 else min(own, max(decimals, 1)))
 
 
 def _decimals(summary: Summary) -> int:
     """As many decimals as the mean deserves: two digits of its interval's width, else its own."""
     low, high = summary.confidence_interval or (0.0, 0.0)
-    return 1 - math.floor(math.log10(high - low)) if high > low else _own_decimals(summary.mean or 0.0, 4)
-
-
-def _own_decimals(value: float, digits: int) -> int:
-    """Decimals that a number has, when rounded to so many digits."""
-    return -int(Decimal(f"{value:.{digits}g}").as_tuple().exponent)
+    return 1 - math.floor(math.log10(high - low)) if high > low else own_decimals(summary.mean or 0.0, 4)
 
 
 def _rate(success: Summary) -> tuple[RenderableType, RenderableType]:

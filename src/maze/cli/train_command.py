@@ -16,6 +16,7 @@ from maze.cli.config_check import check_run_dir, check_target
 from maze.cli.garbage import begin_collecting
 from maze.cli.input_dir import TAKEN_GROUPS, take_normalization, with_input_dir
 from maze.cli.lasting_console import LastingConsole
+from maze.cli.number_format import short_number
 from maze.cli.rollout_command import prepared
 from maze.cli.run_log import run_log, told_in_one_line
 from maze.cli.saved_config import write_saved_config
@@ -129,7 +130,8 @@ def _lines(result: TrainingResult) -> Iterator[Text]:
     yield _field("ended", result.reason, "" if result.status == "completed" else "yellow")
     if result.best_return is not None:
         yield _field(
-            "best", f"mean return {result.best_return:,.4g} in evaluation, after iteration {result.best_iteration}"
+            "best",
+            f"mean return {short_number(result.best_return)} in evaluation, after iteration {result.best_iteration}",
         )
     yield _field(
         "work",

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from maze.cli.command_line import shown_path
+from maze.cli.number_format import short_number
 from maze.cli.progress import PREPARING, duration
 from maze.train.training_observer import TrainingObserver
 
@@ -108,7 +109,7 @@ def _of(figures: Mapping[str, float], prefix: str) -> dict[str, float]:
 
 
 def _listed(figures: Mapping[str, float]) -> list[str]:
-    return [f"{name} {value:,.4g}" for name, value in figures.items()]
+    return [f"{name} {short_number(value)}" for name, value in figures.items()]
 
 
 def _wrapped(learning: Mapping[str, float]) -> Iterator[Text]:
@@ -124,7 +125,7 @@ def _table(training: Mapping[str, float], evaluation: Mapping[str, float]) -> Ta
     table.add_column("evaluation", justify="right")
     names = list(dict.fromkeys([*training, *evaluation]))
     for name in names[:MOST_ROWS]:
-        cells = [f"{figures[name]:,.4g}" if name in figures else "" for figures in (training, evaluation)]
+        cells = [short_number(figures[name]) if name in figures else "" for figures in (training, evaluation)]
         table.add_row(name.removeprefix("metrics/").removeprefix("kpis/"), *cells)
     if len(names) > MOST_ROWS:
         table.add_row(Text(f"{len(names) - MOST_ROWS} more in TensorBoard", style="dim"))

@@ -26,6 +26,9 @@ Spaces: TypeAlias = Mapping[StepKey, gymnasium.Space[Any]]
 
 MOST_ATTEMPTS = 3
 
+MOST_STEPS = 30_000
+"""Of an episode that has no other limit; Atari's longest has 27,000."""
+
 
 class PlayOrder(NamedTuple):
     """Episodes to play, and by which policy."""
@@ -37,7 +40,7 @@ class PlayOrder(NamedTuple):
     deterministic: bool = False
     wants_decisions: bool = True
     limits_steps: bool = True
-    """Whether the run's own limit of the length of episodes holds."""
+    """Whether the run's own limit of the length of episodes holds; else the environment's does, or `MOST_STEPS`."""
 
 
 class EpisodeFailedError(Exception):
@@ -83,6 +86,7 @@ class EpisodePlayer:
         )
         self._worker = RolloutWorker(job, "player", self._hear, heartbeat, make_writer=lambda _: self._collector)
         self._settings = self._worker.settings
+        self._longest = 0 if self._worker.env_step_limit else MOST_STEPS
         policy = self._worker.policy
         if not isinstance(policy, TorchPolicy):
             raise TypeError(f"{type(policy).__name__} cannot be trained: choose policy=torch_policy")
@@ -101,7 +105,7 @@ class EpisodePlayer:
         put_weights(self._policy.model, weights, "the weights")
         self._policy.deterministic = order.deterministic
         self._collector.wants_decisions = order.wants_decisions
-        limit = self._settings.max_episode_steps if order.limits_steps else 0
+        limit = (self._settings.max_episode_steps if order.limits_steps else 0) or self._longest
         self._worker.settings = self._settings._replace(max_episode_steps=limit)
         waiting, attempts = deque(order.specs), dict.fromkeys((spec.number for spec in order.specs), 0)
         specs = {spec.number: spec for spec in order.specs}

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from maze.core.rollout.interruption import Interruption
 from maze.core.rollout.rollout_runner import at_least
+from maze.core.wrappers.time_limit_wrapper import TimeLimitWrapper
 from maze.train.algorithms.algorithm import Algorithm
 from maze.train.collected_episode import CollectedEpisode
 from maze.train.episode_figures import episode_figures
-from maze.train.episode_player import EpisodeFailedError
+from maze.train.episode_player import MOST_STEPS, EpisodeFailedError
 from maze.train.player_pool import PlayersStoppedError
 from maze.train.training import Training
 from maze.train.training_log import TrainingLog
@@ -159,6 +160,12 @@ class TrainingLoop:
             evaluation = episode_figures(evaluated, "evaluation")
             is_best = training.note_evaluation(evaluation["evaluation/return"])
             self._observer.evaluated(n_iterations, evaluation, is_best)
+            if any(episode.row.truncated_by == "runner" for episode in evaluated):
+                self._observer.note(
+                    f"an evaluation episode was cut after {MOST_STEPS:,} steps, for the environment has no limit of "
+                    f"its own: add wrappers.limit._target_={TimeLimitWrapper.__module__}.{TimeLimitWrapper.__name__} "
+                    "wrappers.limit.max_episode_steps=..."
+                )
             figures |= evaluation
         figures |= {"time/n_decisions": float(training.counts.n_decisions), "time/seconds": training.seconds}
         self.checkpoint = training.checkpoint(self._algorithm)

@@ -261,7 +261,9 @@ def test_a_policy_is_attached_once_per_slot_and_reset_once_per_episode(play: Any
             return 0
 
     play(Walk, Watching, n_episodes=2)
-    assert calls == [("attach", 0, "Walk"), ("reset", 0), ("reset", 0)]
+    scouting, played = calls[0], calls[1:]
+    assert scouting == ("attach", 0, "Walk")
+    assert played == [("attach", 0, "Walk"), ("reset", 0), ("reset", 0)]
 
 
 # How many steps -------------------------------------------------------------------------------------------------------
@@ -522,9 +524,10 @@ def test_what_only_the_env_knows_is_refused_before_the_first_episode(n_processes
     assert refused(play, "CartPole-v1", None, [bins], n_processes=n_processes).startswith("there is no Box")
 
 
-def test_what_only_the_policy_finds_in_the_env_stops_the_run(play: Any) -> None:
-    heuristics = play("CartPole-v1", {"_target_": "maze.core.agent.lunar_lander_heuristics.LunarLanderHeuristics"})
-    assert heuristics.missing == [0, 1, 2]
+@pytest.mark.parametrize("n_processes", [1, 2])
+def test_what_only_the_policy_finds_in_the_env_is_refused_as_well(n_processes: int, play: Any) -> None:
+    heuristics = {"_target_": "maze.core.agent.lunar_lander_heuristics.LunarLanderHeuristics"}
+    assert refused(play, "CartPole-v1", heuristics, n_processes=n_processes).startswith("lunar_lander_heuristics knows")
 
 
 # Where it runs --------------------------------------------------------------------------------------------------------

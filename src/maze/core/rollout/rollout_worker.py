@@ -120,6 +120,11 @@ class RolloutWorker:
         self._drafts: dict[int, EpisodeDraft] = {}
         self._plays: dict[int, _Play] = {}
 
+    @property
+    def env_step_limit(self) -> int | None:
+        """The environment's own limit of the length of its episodes."""
+        return self._envs[0].max_episode_steps
+
     def run(self, source: Source) -> None:
         """Play the source's episodes until it has none at the moment.
 
