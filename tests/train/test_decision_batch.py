@@ -10,7 +10,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from maze.core.env.actor_id import StepKey
+from maze.core.env.actor_id import Departure, StepKey
 from maze.core.recording.episode_row import EpisodeRow
 from maze.train.action_distribution import ActionDistribution
 from maze.train.collected_episode import CollectedEpisode, Decisions
@@ -41,19 +41,18 @@ def episode(
     *,
     terminated: bool,
     splits: bool = False,
-    done: Mapping[int, bool] | None = None,
+    departures: Mapping[int, Departure] | None = None,
 ) -> CollectedEpisode:
     n = len(credits_)
     keys = np.array([key for key, _ in actors])
-    flags = np.zeros(len(actors), np.bool_)
-    for place in done or {}:
-        flags[place] = True
+    departed = [(departures or {}).get(place) for place in range(len(actors))]
     decisions = Decisions(
         step_keys=keys,
         agent_ids=np.array([agent for _, agent in actors]),
         times=np.array(times),
         credits=np.array([*credits_, *[0.0] * (len(actors) - n)]),
-        actors_done=flags,
+        actors_done=np.array([how == "terminated" for how in departed]),
+        actors_cut=np.array([how == "truncated" for how in departed]),
         splits_rewards=splits,
         observations={key: [np.array(values, np.float32)[keys == key][:, None]] for key in np.unique(keys).tolist()},
         actions={key: np.zeros(((keys[:n] == key).sum(), 1), np.float32) for key in np.unique(keys[:n]).tolist()},
@@ -100,7 +99,9 @@ def test_where_rewards_are_split_each_actor_has_a_chain_of_its_own() -> None:
 
 def test_an_actor_that_is_done_expects_nothing_more() -> None:
     actors = [(0, 0), (0, 1), (0, 1), (0, 0), (0, 1)]
-    played = episode(actors, [0, 0, 1, 2, 2], [3.0] * 5, [1.0, 0.0, 0.0], terminated=False, splits=True, done={0: True})
+    played = episode(
+        actors, [0, 0, 1, 2, 2], [3.0] * 5, [1.0, 0.0, 0.0], terminated=False, splits=True, departures={0: "terminated"}
+    )
     batch = decision_batch([played], oracle(1), CPU, GAMMA, LAMBDA)[0]
     last = GAMMA * 3 - 3
     assert batch.advantages.tolist() == pytest.approx([1 - 3, last + GAMMA * LAMBDA * last, last])
@@ -108,9 +109,22 @@ def test_an_actor_that_is_done_expects_nothing_more() -> None:
 
 def test_an_actor_that_was_found_to_be_done_too_late_expects_nothing_either() -> None:
     actors = [(0, 0), (0, 1), (0, 0), (0, 1)]
-    played = episode(actors, [0, 0, 9, 9], [3.0] * 4, [1.0, 0.0], terminated=False, splits=True, done={2: True})
+    played = episode(
+        actors, [0, 0, 9, 9], [3.0] * 4, [1.0, 0.0], terminated=False, splits=True, departures={2: "terminated"}
+    )
     batch = decision_batch([played], oracle(1), CPU, GAMMA, LAMBDA)[0]
     assert batch.advantages.tolist() == pytest.approx([1 - 3, GAMMA**9 * 3 - 3])
+
+
+@pytest.mark.parametrize("row", [0, 2])
+def test_an_actor_that_was_cut_alone_goes_on_though_the_episode_terminates(row: int) -> None:
+    actors = [(0, 0), (0, 1), (0, 0), (0, 1)]
+    cut: dict[int, Departure] = {row: "truncated"}
+    played = episode(
+        actors, [0, 0, 1, 1], [3.0, 3.0, 4.0, 3.0], [1.0, 0.0], terminated=True, splits=True, departures=cut
+    )
+    batch = decision_batch([played], oracle(1), CPU, GAMMA, LAMBDA)[0]
+    assert batch.advantages.tolist() == pytest.approx([1 + GAMMA * 4 - 3, -3])
 
 
 def test_an_actor_without_a_final_observation_goes_on_with_the_value_of_its_last_one() -> None:
@@ -125,7 +139,7 @@ def test_an_actor_without_a_final_observation_goes_on_with_the_value_of_its_last
 
 def test_rewards_of_everybody_go_on_when_one_actor_is_done() -> None:
     actors = [(0, 0), (0, 1), (0, 0)]
-    played = episode(actors, [0, 0, 1], [3.0, 5.0, 7.0], [1.0, 2.0], terminated=False, done={1: True})
+    played = episode(actors, [0, 0, 1], [3.0, 5.0, 7.0], [1.0, 2.0], terminated=False, departures={1: "terminated"})
     batch = decision_batch([played], oracle(1), CPU, GAMMA, LAMBDA)[0]
     last = 2 + GAMMA * 7 - 5
     assert batch.advantages.tolist() == pytest.approx([1 + 5 - 3 + last, last])

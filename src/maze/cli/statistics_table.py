@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from maze.cli.number_format import NONE, format_number, own_decimals
+from maze.core.recording.actor_returns import actor_labels
 from maze.core.statistics.statistics import MetricSummary, Statistics
 from maze.core.statistics.summary import Summary
 
@@ -103,7 +104,8 @@ def _add_rows(table: Table, summaries: Mapping[str, Summary], n_episodes: int, i
 
 def _add_actor_returns(table: Table, summaries: Mapping[str, Summary], n_episodes: int) -> None:
     """Add who earned what; of many actors those who earned most, and those who earned least."""
-    labelled = {_actor_label(name, summaries): summary for name, summary in summaries.items()}
+    labels = actor_labels(summaries)
+    labelled = {labels[name]: summary for name, summary in summaries.items()}
     most, least = list(labelled), list[str]()
     if len(labelled) > MOST_ACTORS:
         ranked = sorted(labelled, key=lambda label: -(labelled[label].mean or 0.0))
@@ -114,22 +116,6 @@ def _add_actor_returns(table: Table, summaries: Mapping[str, Summary], n_episode
         n_others = len(labelled) - len(most) - len(least)
         table.add_row(_Label(f"{INDENT}{n_others:,} others, in statistics.json", style="dim"))
         _add_rows(table, {label: labelled[label] for label in least}, n_episodes, INDENT)
-
-
-def _actor_label(name: str, all_names: Iterable[str]) -> str:
-    """What an actor is called: `player_1` speaks for itself, `0_1` does not.
-
-    Example:
-        >>> [_actor_label(name, ["0_0", "0_1"]) for name in ("0_1", "player_1")]
-        ['agent 1', 'player_1']
-        >>> _actor_label("0_1", ["0_1", "1_0"])
-        'key 0, agent 1'
-    """
-    step_key, _, agent = name.rpartition("_")
-    if not step_key.isdecimal():
-        return name
-    is_only_key = all(other.rpartition("_")[0] == step_key for other in all_names)
-    return f"agent {agent}" if is_only_key else f"key {step_key}, agent {agent}"
 
 
 def _add_metrics(table: Table, metrics: Mapping[str, MetricSummary], n_episodes: int) -> None:

@@ -32,10 +32,11 @@ def estimated_advantages(
     is_decision, times, credits_ = (
         np.concatenate([getattr(each, name) for each in decisions]) for name in ("is_decision", "times", "credits")
     )
-    # Rewards of everybody go on when one of the actors is done.
+    # Rewards of everybody go on when one of the actors is done, or cut.
     is_over = np.concatenate(
         [each.actors_done & each.splits_rewards | bool(episode.row.terminated) for episode, each in collected]
     )
+    is_cut = np.concatenate([each.actors_cut & each.splits_rewards for each in decisions])
     chains = _chains(decisions)
     order = np.argsort(chains, kind="stable")  # chain by chain, each in order
     ordered, decided = chains[order], is_decision[order]
@@ -44,6 +45,8 @@ def estimated_advantages(
     goes_on = is_next & is_decision[following]
     # What came too late for the last decision stands beside the final observation.
     rewards = credits_[rows] + np.where(is_next & ~goes_on, credits_[following], 0.0)
+    is_terminated = ~goes_on & (is_over[rows] | (is_next & is_over[following]))
+    is_terminated &= ~(is_cut[rows] | (is_next & is_cut[following]))
     elapsed = np.where(is_next, times[following] - times[rows], 1)
     advantages = np.zeros(len(values), np.float32)
     advantages[rows] = _estimate(
@@ -55,7 +58,7 @@ def estimated_advantages(
             "next_state_value": np.where(is_next, values[following], values[rows]),
             "reward": rewards,
         },
-        {"done": ~goes_on, "terminated": ~goes_on & (is_over[rows] | (is_next & is_over[following]))},
+        {"done": ~goes_on, "terminated": is_terminated},
     )
     return advantages
 

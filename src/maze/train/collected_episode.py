@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maze.core.env.actor_id import FLAT_ACTOR, StepKey
+from maze.core.env.actor_id import FLAT_ACTOR, Departure, StepKey
 from maze.core.env.structured_env import StructuredEnv
 from maze.core.recording.episode_draft import EpisodeDraft
 from maze.core.recording.episode_row import EpisodeRow
@@ -41,6 +41,9 @@ class Decisions:
     actors_done: np.ndarray
     """(n + m,) bool: whether its actor's part ended with it, not by a cut; beside a final observation where that was
     told too late for the decision."""
+
+    actors_cut: np.ndarray
+    """Likewise, where its actor's part was cut."""
 
     splits_rewards: bool
     """Whether the environment says whose the rewards are; else they are everybody's."""
@@ -157,18 +160,18 @@ class EpisodeCollector:
         has_times = segments[0].times is not None
         times = _joined(segments, lambda segment: segment.times) if has_times else range(len(observations))
         splits_rewards = segments[0].credits is not None
-        done = [
-            segment.start + row
-            for segment in segments
-            for row, how in segment.departures.items()
-            if how == "terminated"
-        ]
+        ends: dict[Departure, list[int]] = {"terminated": [], "truncated": []}
+        for segment in segments:
+            for row, how in segment.departures.items():
+                ends[how].append(segment.start + row)
+        rows = np.arange(len(observations))
         return Decisions(
             step_keys=np.array([index[step_key] for step_key, _ in actors], np.int64),
             agent_ids=np.array([agent_id for _, agent_id in actors], np.int64),
             times=np.array(times, np.int64),
             credits=_credits(segments, len(observations)),
-            actors_done=np.isin(np.arange(len(observations)), done),
+            actors_done=np.isin(rows, ends["terminated"]),
+            actors_cut=np.isin(rows, ends["truncated"]),
             splits_rewards=splits_rewards,
             observations={
                 key: layout.stack([observations[place] for place in places[key]])

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from maze.core.arrow_arrays import float_array, numpy_array, validity
+from maze.core.recording.actor_returns import actor_labels
 from maze.core.statistics.map_column import entries_by_name
 
 MOST_FIGURES = 48
@@ -61,12 +62,14 @@ def _figures(table: pa.Table) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     positions = np.arange(len(table))
     for kind in ("kpis", "metrics", "actor_returns", "info"):
-        for name, entries in entries_by_name(table[kind], positions):
+        by_name = dict(entries_by_name(table[kind], positions))
+        labels = actor_labels(by_name) if kind == "actor_returns" else {}
+        for name, entries in by_name.items():
             items = entries.items
             values = np.full(len(table), np.nan)
             numbers = pc.struct_field(items, "value") if pa.types.is_struct(items.type) else items
             values[entries.positions] = float_array(numbers)
-            found.append(_column(f"return of {name}" if kind == "actor_returns" else name, kind, values))
+            found.append(_column(f"return of {labels[name]}" if labels else name, kind, values))
             if len(found) == MOST_FIGURES:
                 return found
     return found

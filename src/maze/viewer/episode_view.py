@@ -16,6 +16,7 @@ from maze.core.arrow_arrays import numpy_array
 from maze.core.env.action_masks import ActionMask
 from maze.core.env.actor_id import ActorID, StepKey
 from maze.core.env.event import EpisodeEnded
+from maze.core.recording.actor_returns import actor_labels
 from maze.core.recording.decision_block import EpisodeSegment
 from maze.core.recording.episode import Episode
 from maze.core.recording.recording import Recording
@@ -80,6 +81,7 @@ class EpisodeView:
             DamagedRecordingError: If a file is missing or damaged.
         """
         row = self.episode.row
+        labels = actor_labels(row.actor_returns)
         return {
             "number": row.number,
             "env_seed": str(row.env_seed),
@@ -100,7 +102,7 @@ class EpisodeView:
             "kpis": list(row.kpis.items()),
             "metrics": [[name, figure.value] for name, figure in row.metrics.items()],
             "info": list(row.info.items()),
-            "actor_returns": list(row.actor_returns.items()),
+            "actor_returns": [[f"return of {labels[name]}", value] for name, value in row.actor_returns.items()],
             "events": self._lanes(most_event_steps),
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -29,3 +29,26 @@ def add_actor_returns(returns: dict[str, float], packed: PackedSegment, names: S
         agent_id, key = divmod(code, _MOST_STEP_KEYS)
         name = f"{names[key]}_{agent_id}"
         returns[name] = returns.get(name, 0.0) + float(credits_[codes == code].sum())
+
+
+def actor_labels(names: Iterable[str]) -> dict[str, str]:
+    """What actors are called: `player_1` speaks for itself, `0_1` does not.
+
+    Args:
+        names: As `add_actor_returns` gives them.
+
+    Example:
+        >>> actor_labels(["player_0", "player_1"])
+        {'player_0': 'player_0', 'player_1': 'player_1'}
+        >>> actor_labels(["0_0", "0_1"])
+        {'0_0': 'agent 0', '0_1': 'agent 1'}
+        >>> actor_labels(["0_1", "1_0"])
+        {'0_1': 'key 0, agent 1', '1_0': 'key 1, agent 0'}
+    """
+    parts = {name: name.rpartition("_")[::2] for name in names}
+    has_one_key = len({step_key for step_key, _ in parts.values()}) == 1
+    labels = {}
+    for name, (step_key, agent) in parts.items():
+        numbered = f"agent {agent}" if has_one_key else f"key {step_key}, agent {agent}"
+        labels[name] = numbered if step_key.isdecimal() else name
+    return labels

@@ -1965,8 +1965,8 @@ export class Viewer {
   drawFigures() {
     const [episode, other] = this.shownEpisodes;
     const seeds = [["seed of the environment", episode.env_seed], ["seed of the policy", episode.agent_seed]];
-    const figures = [...episode.kpis, ...episode.metrics, ...episode.actor_returns.map(([name, value]) => [`return of ${name}`, value]), ...episode.info];
-    const theirs = new Map(other ? [...other.kpis, ...other.metrics, ...other.info] : []);
+    const figures = [...episode.kpis, ...episode.metrics, ...episode.actor_returns, ...episode.info];
+    const theirs = new Map(other ? [...other.kpis, ...other.metrics, ...other.actor_returns, ...other.info] : []);
     const pairs = [...seeds, ...figures].map(([name, value]) => [make("dt", {}, name), make("dd", {}, written(value), theirs.has(name) && theirs.get(name) !== value ? make("span", { className: "mz-b" }, `B ${written(theirs.get(name))}`) : null)]);
     this.figuresElement = part("Episode", make("dl", { className: "mz-pairs" }, pairs));
   }
