@@ -129,9 +129,10 @@ def test_step_keys_have_to_agree_and_differ_by_name() -> None:
         TrajectorySchema({"1": BOX, 1: BOX}, {"1": BOX, 1: BOX})
 
 
-def test_a_segment_is_about_32_mib_at_most() -> None:
-    assert flat().segment_rows == 8192
-    assert TrajectorySchema({0: spaces.Box(0, 255, (84, 84, 4), np.uint8)}, {0: COIN}).segment_rows == 1024
+def test_a_segment_is_about_32_mib_at_most_and_a_block_of_large_rows_8() -> None:
+    assert (flat().segment_rows, flat().block_rows) == (8192, 8192)
+    pictures = TrajectorySchema({0: spaces.Box(0, 255, (84, 84, 4), np.uint8)}, {0: COIN})
+    assert (pictures.segment_rows, pictures.block_rows) == (1024, 256)
     assert TrajectorySchema({0: spaces.Box(0, 255, (4000, 4000, 3), np.uint8)}, {0: COIN}).segment_rows == 16
 
 

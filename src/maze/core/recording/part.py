@@ -63,7 +63,7 @@ class Part:
     def add_trajectory(self, number: int, packed: PackedSegment) -> None:
         """Add a stretch of an episode's rows."""
         self._segments.add(number, packed._replace(events=()) if packed.events else packed)
-        if self._segments.total_rows >= self._schema.segment_rows:
+        if self._segments.total_rows >= self._schema.block_rows:
             self._write_trajectories()
 
     def add_events(self, number: int, first_sequence: int, blocks: Sequence[EventBlock]) -> None:

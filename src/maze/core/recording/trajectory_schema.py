@@ -238,6 +238,11 @@ class TrajectorySchema:
             pieces += block.canonical_bytes()
         return pieces
 
+    @property
+    def block_rows(self) -> int:
+        """Rows after which they are written; 8 MiB of large ones, which are still in the processor's caches then."""
+        return self.segment_rows // 4 if self.has_large_rows else self.segment_rows
+
     def to_batch(self, segments: PackedSegments, part: str) -> pa.RecordBatch:
         """Turn the segments of several episodes into one block of rows."""
         flat = segments["keys"][0] is None
