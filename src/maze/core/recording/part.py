@@ -107,13 +107,9 @@ class Part:
             self._write_events(event_class)
         if self._rows:
             self._gather_rows()
-        if self._end_batches:
-            self._begin_log(EpisodeEnded)
-            path, schema = self._event_files[EpisodeEnded]
-            self._open(path, schema).write_table(pa.Table.from_batches(self._end_batches))
-        table = pa.concat_tables(self._tables)
-        last = self._run_dir / "episodes" / f"{self.name}.parquet"
-        self._open(last, table.schema).write_table(table, row_group_size=_EPISODES_PER_ROW_GROUP)
+        if self._tables:
+            self._write_rows()
+        last = self._rows_path
         for path in [path for path in self._files if path != last] + [last]:
             self._files[path].close()
             publish(_temporary(path), path)
@@ -128,6 +124,10 @@ class Part:
             _temporary(path).unlink(missing_ok=True)
         self._files.clear()
 
+    @property
+    def _rows_path(self) -> Path:
+        return self._run_dir / "episodes" / f"{self.name}.parquet"
+
     def _write_trajectories(self) -> None:
         path = self._run_dir / "trajectory_data" / f"{self.name}.parquet"
         batch = self._schema.to_batch(self._segments, self.name)
@@ -141,6 +141,18 @@ class Part:
             self._end_batches.append(columns_to_batch(ended, EPISODE_ENDED_SCHEMA, self.name))
         self._tables.append(self._rows.to_table(self.name))
         self._rows, self._last_actors, self._event_counts = EpisodeRows(), [], []
+        if len(self._tables) * _EPISODES_PER_BLOCK >= _EPISODES_PER_ROW_GROUP:
+            self._write_rows()
+
+    def _write_rows(self) -> None:
+        if self._end_batches:
+            if EpisodeEnded not in self._event_files:
+                self._begin_log(EpisodeEnded)
+            path, schema = self._event_files[EpisodeEnded]
+            self._open(path, schema).write_table(pa.Table.from_batches(self._end_batches))
+        table = pa.concat_tables(self._tables)
+        self._open(self._rows_path, table.schema).write_table(table)
+        self._tables, self._end_batches = [], []
 
     def _write_events(self, event_class: type[Event]) -> None:
         self._n_events[event_class] = 0
