@@ -200,7 +200,7 @@ def test_help_imports_nothing_slow() -> None:
 def test_a_rollout_imports_no_framework(here: Path) -> None:
     script = (
         f"import sys; from maze.cli.maze_run import main; main({['env.name=CartPole-v1', *FEW]}); "
-        "print({'torch', 'matplotlib', 'ray', 'tensorboard'} & set(sys.modules))"
+        "print({'torch', 'matplotlib', 'ray', 'tensorboard', 'pandas', 'pyarrow.compute'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=here, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"

@@ -43,10 +43,8 @@ class CommittedEpisodes:
             rows = rows.take(number_array(np.lexsort((has_failed, numbers)))).combine_chunks()
             numbers, has_failed = numpy_array(rows["number"]), validity(rows["error"])
         is_repeated = np.append(False, numbers[1:] == numbers[:-1])[: len(numbers)]
-        repeated = rows.filter(number_array(is_repeated & ~has_failed))
-        self.repeated: list[tuple[int, str]] = list(
-            zip(repeated["number"].to_pylist(), repeated["part"].to_pylist(), strict=True)
-        )
+        left_out = np.flatnonzero(is_repeated & ~has_failed).tolist()
+        self.repeated: list[tuple[int, str]] = [(int(numbers[row]), rows["part"][row].as_py()) for row in left_out]
         """Number and part of each successful episode that is left out, because another part has that number."""
         self.table = rows.filter(number_array(~is_repeated)) if is_repeated.any() else rows
         self.numbers: np.ndarray = numpy_array(self.table["number"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from itertools import compress
 
 import numpy as np
 import pyarrow as pa
 
-from maze.core.arrow_arrays import number_array, numpy_array, validity
+from maze.core.arrow_arrays import numpy_array, validity
+from maze.core.recording.part_file import sorted_by_episode
 
 HASH_DIGITS = 32
 """Of an episode's hash, and a run's: the first 128 bits of SHA-256 (FIPS 180-4), which processors do in hardware."""
@@ -38,17 +40,17 @@ def content_hash(episodes: pa.Table) -> str:
         >>> content_hash(episodes)
         '4b2bca5aa22bc39768505dccb834d47b'
     """
-    done = episodes.select(list(_COLUMNS)).filter(number_array(~validity(episodes["error"])))
-    order = np.argsort(numpy_array(done["number"]), kind="stable")
+    ordered = sorted_by_episode(episodes.select([*_COLUMNS, "error"]), "number")
     digest = sha256(usedforsecurity=False)
-    for start in range(0, len(order), _ROWS_AT_A_TIME):
-        block = done.take(number_array(order[start : start + _ROWS_AT_A_TIME]))
-        rows = np.empty(len(block), list(_COLUMNS.items()))
-        hashes = block["hash"].to_pylist()
+    for start in range(0, len(ordered), _ROWS_AT_A_TIME):
+        block = ordered.slice(start, _ROWS_AT_A_TIME)
+        succeeded = ~validity(block["error"])
+        hashes = list(compress(block["hash"].to_pylist(), succeeded))
         if any(text is None or len(text) != HASH_DIGITS for text in hashes):
             raise ValueError(f"an episode has no hash of {HASH_DIGITS} digits: its row is damaged")
+        rows = np.empty(len(hashes), list(_COLUMNS.items()))
         rows["hash"] = hashes
         for name in ("number", "env_seed", "agent_seed"):
-            rows[name] = numpy_array(block[name])
+            rows[name] = numpy_array(block[name])[succeeded]
         digest.update(rows.tobytes())
     return digest.hexdigest()[:HASH_DIGITS]

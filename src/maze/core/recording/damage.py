@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import pyarrow.compute as pc
-
+from maze.core.arrow_arrays import numpy_array
 from maze.core.env.event import EpisodeEnded
 from maze.core.recording.committed_episodes import CommittedEpisodes, number_ranges
 from maze.core.recording.event_log import EventLogs
@@ -54,7 +53,7 @@ def damaged_event_logs(committed: CommittedEpisodes, logs: EventLogs, run_dir: P
         if damage:
             continue
         # EpisodeEnded is the last event of each episode, so that its place tells how many others there have to be.
-        n_others = pc.sum(ends.read_all(["sequence"])["sequence"], min_count=0).as_py()
+        n_others = numpy_array(ends.read_all(["sequence"])["sequence"]).sum()
         if sum(file.metadata.num_rows for file in of_part.values()) != n_others + ends.metadata.num_rows:
             yield f"{run_dir / 'event_logs'}/*/{part}.parquet are not all there: events of {expected} are missing"
 

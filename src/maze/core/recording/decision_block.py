@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from maze.core.arrow_arrays import float_array, numpy_array, validity
 from maze.core.env.actor_id import FLAT_ACTOR, ActorID, StepKey
@@ -167,7 +166,7 @@ class DecisionBlock:
     def _values(self, name: str, codecs: Sequence[SpaceCodec], column: Any = None) -> list[Column]:
         column = self._read(name) if column is None else column
         # By position, because a name with a dot is a path to Arrow.
-        children = [column] if self.schema.flat else [pc.struct_field(column, [index]) for index in range(len(codecs))]
+        children = [column] if self.schema.flat else column.flatten()
         try:
             return [
                 codec.from_arrow(child.drop_null() if child.null_count else child)

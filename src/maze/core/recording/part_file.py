@@ -164,12 +164,12 @@ def _schema_of_writer(file: pq.ParquetFile) -> pa.Schema:
     return pa.ipc.read_schema(pa.py_buffer(b64decode(file.metadata.metadata[b"ARROW:schema"])))
 
 
-def sorted_by_episode(table: pa.Table) -> pa.Table:
-    """Rows in order of the episode's number; those of one episode keep their order.
+def sorted_by_episode(table: pa.Table, column: str = "episode") -> pa.Table:
+    """Rows in order of the episode's number, which a column has; those of one episode keep their order.
 
     Example:
         >>> sorted_by_episode(pa.table({"episode": [1, 0, 0], "step": [0, 0, 1]})).to_pydict()
         {'episode': [0, 0, 1], 'step': [0, 1, 0]}
     """
-    order = np.argsort(numpy_array(table["episode"]), kind="stable")
+    order = np.argsort(numpy_array(table[column]), kind="stable")
     return table if (order[1:] > order[:-1]).all() else table.take(number_array(order))

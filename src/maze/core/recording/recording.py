@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from maze.core.arrow_arrays import number_array, numpy_array
 from maze.core.env.actor_id import StepKey
 from maze.core.env.event import Event
 from maze.core.recording.committed_episodes import CommittedEpisodes, read_episode_parts
@@ -236,8 +236,8 @@ class Recording:
         """One table of several parts, in order of episode, without rows of episodes that another part has."""
         table = sorted_by_episode(pa.concat_tables(tables, promote_options="default").unify_dictionaries())
         for number, part in self._committed.repeated:
-            is_other = pc.and_(pc.equal(table["episode"], number), pc.equal(table["part"].cast(pa.string()), part))
-            table = table.filter(pc.invert(is_other))
+            is_other = (numpy_array(table["episode"]) == number) & (np.array(table["part"].to_pylist()) == part)
+            table = table.filter(number_array(~is_other))
         return table
 
     def _numbers(self, numbers: Sequence[int] | None) -> np.ndarray:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from maze.core.arrow_arrays import numpy_array, validity
 from maze.core.recording.committed_episodes import read_episode_parts
 from maze.core.recording.part import publish
 from maze.factory import ConfigurationError
@@ -94,7 +94,7 @@ class RunDirectory:
         """
         numbers: set[int] = set()
         for table in self._parts().values():
-            numbers.update(table.filter(pc.is_null(table["error"]))["number"].to_pylist())
+            numbers.update(numpy_array(table["number"])[~validity(table["error"])].tolist())
         return numbers
 
     def remove_parts_of(self, writer: str, *, but: Iterable[str] = ()) -> None:

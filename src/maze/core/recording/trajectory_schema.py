@@ -28,6 +28,7 @@ from maze.core.recording.turn_columns import (
     pack_departures,
     pack_ends,
     spread,
+    spread_numbers,
 )
 
 
@@ -253,7 +254,7 @@ class TrajectorySchema:
         decided = row < n_decisions
         step = np.minimum(row, n_decisions) + np.repeat(segments["start"], n_rows)
         keys = np.zeros(total, np.int8) if flat else _joined(segments["keys"], np.int8)
-        rewards = _nullable(_joined(segments["rewards"], np.float64), decided)
+        rewards = spread_numbers(_joined(segments["rewards"], np.float64), decided)
         shares = rewards
         if not flat:
             shares = _joined(segments["credits"], np.float64)
@@ -279,7 +280,7 @@ class TrajectorySchema:
     def _flags(self, blocks: Sequence[bytes], decided: np.ndarray, *, flat: bool) -> pa.Array:
         """The column of flags, null for final observations but those beside which one stands."""
         flags = _joined(blocks, np.bool_)
-        return _nullable(flags, decided) if flat else number_array(flags, decided | flags)
+        return spread_numbers(flags, decided) if flat else number_array(flags, decided | flags)
 
     def _values(self, name: str, blocks: Sequence[Sequence[Packed]], keys: np.ndarray, present: np.ndarray) -> pa.Array:
         """The column of observations or actions, from those per step key; null where a row has none of that key."""
@@ -359,10 +360,3 @@ def _sample_bytes(space: gymnasium.Space[Any]) -> int:
 def _joined(pieces: Sequence[Any], dtype: Any) -> np.ndarray:
     """An array of the bytes of many episodes."""
     return np.frombuffer(b"".join(pieces), dtype)
-
-
-def _nullable(values: np.ndarray, present: np.ndarray) -> pa.Array:
-    """Values on the present rows, in order, and null on the others."""
-    column = np.zeros(len(present), values.dtype)
-    column[present] = values
-    return number_array(column, present)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from maze.core.arrow_arrays import number_array
+from maze.core.arrow_arrays import number_array, numpy_array
 from maze.core.env.actor_id import ActorID, StepKey
 from maze.core.recording.segment import Segment
 from maze.core.recording.space_codec import Packed
@@ -116,5 +116,23 @@ def spread(values: pa.Array, present: np.ndarray) -> pa.Array:
         before = np.full(len(present) + 1 - len(offsets), values.offsets[0].as_py(), np.int32)
         offsets = number_array(np.concatenate([before, offsets]))
         return pa.ListArray.from_arrays(offsets, values.values, type=values.type, mask=number_array(~present))
+    if pa.types.is_primitive(values.type):
+        return spread_numbers(numpy_array(values), present)
     rows = np.cumsum(present) - 1
     return values.take(number_array(rows, present))
+
+
+def spread_numbers(values: np.ndarray, present: np.ndarray) -> pa.Array:
+    """Numbers or bools on the present rows, in order, and null on the others.
+
+    Args:
+        values: One per present row.
+        present: bool, one per row.
+
+    Example:
+        >>> spread_numbers(np.array([1, 2]), np.array([True, False, True])).to_pylist()
+        [1, None, 2]
+    """
+    column = np.zeros(len(present), values.dtype)
+    column[present] = values
+    return number_array(column, present)

@@ -19,8 +19,9 @@ from time import monotonic
 from typing import Any
 
 import cloudpickle
-import pyarrow.compute as pc
+import numpy as np
 
+from maze.core.arrow_arrays import float_array
 from maze.core.recording.episode_row import EpisodeRow
 from maze.core.recording.part import Part
 from maze.core.recording.recording import Recording
@@ -202,7 +203,7 @@ class Run:
             seeding=self._seeding,
             hash=recording.content_hash,
             seconds=monotonic() - self._started_at,
-            n_steps=pc.sum(recording.episodes["n_decisions"]).as_py() or 0,
+            n_steps=int(np.nansum(float_array(recording.episodes["n_decisions"]))),
             reproducible=self.job.traits.reproducible,
             exit_code=interruption.exit_code or (0 if status == "completed" else 1),
             stopped_because=None if self._stopped is None else str(self._stopped),

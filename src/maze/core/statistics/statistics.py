@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from maze.core.arrow_arrays import number_array, numpy_array, validity
+from maze.core.arrow_arrays import float_array, numpy_array, validity
 from maze.core.env.event import Reduction
 from maze.core.statistics.map_column import MapEntries, entries_by_name
 from maze.core.statistics.summary import LARGEST_MAGNITUDE, Summary, summarize, summarize_successes
@@ -151,19 +151,19 @@ def compute_statistics(episodes: pa.Table, *, seed: int = 0) -> Statistics:
     rows = np.flatnonzero(succeeded)
     positions = np.full(len(numbers), -1)
     positions[rows[np.argsort(numbers[rows], kind="stable")]] = np.arange(len(rows))
-    done = episodes.select(["length", "return", "terminated", "truncated_by", "success"]).filter(
-        number_array(succeeded)
+    returns, lengths, terminated, successes = (
+        float_array(episodes[name])[rows] for name in ("return", "length", "terminated", "success")
     )
-    successes = numpy_array(done["success"].cast(pa.bool_()).drop_null())
-    cut_by = Counter(done["truncated_by"].to_pylist())
+    successes = successes[~np.isnan(successes)]
+    cut_by = Counter(compress(episodes["truncated_by"].to_pylist(), succeeded))
     return Statistics(
         n_episodes=len(numbers),
         n_failed=len(numbers) - len(rows),
-        n_terminated=int(numpy_array(done["terminated"].cast(pa.bool_()).drop_null()).sum()),
+        n_terminated=int(np.nansum(terminated)),
         n_truncated_by_env=cut_by["env"],
         n_truncated_by_runner=cut_by["runner"],
-        episode_return=summarize(_as_floats(done["return"]), seed),
-        length=summarize(_as_floats(done["length"]), seed),
+        episode_return=summarize(returns, seed),
+        length=summarize(lengths, seed),
         success=summarize_successes(int(successes.sum()), len(successes)) if len(successes) else None,
         info=_summaries(episodes["info"], positions, seed),
         kpis=_summaries(episodes["kpis"], positions, seed),
@@ -190,7 +190,7 @@ def _actor_returns(episodes: pa.Table, positions: NDArray[np.int64], seed: int) 
 
 
 def _summaries(column: pa.ChunkedArray[Any], positions: NDArray[np.int64], seed: int) -> dict[str, Summary]:
-    return {name: summarize(_as_floats(entries.items), seed) for name, entries in entries_by_name(column, positions)}
+    return {name: summarize(float_array(entries.items), seed) for name, entries in entries_by_name(column, positions)}
 
 
 def _summarize_metric(entries: MapEntries, n_episodes: int, seed: int) -> MetricSummary:
@@ -199,7 +199,7 @@ def _summarize_metric(entries: MapEntries, n_episodes: int, seed: int) -> Metric
     episode, run = first["episode"], first["run"]
     # By position, which is the order of the episodes' numbers: what is "last", and sums to the last bit, depend on it.
     values, happened = np.zeros(n_episodes), np.zeros(n_episodes, np.bool_)
-    values[entries.positions] = _as_floats(pc.struct_field(entries.items, "value"))
+    values[entries.positions] = float_array(entries.items.field("value"))
     happened[entries.positions] = True
     if episode not in ("count", "sum"):
         values = values[happened]
@@ -220,17 +220,12 @@ def _reduce(values: NDArray[np.float64], reduction: Reduction) -> float | None:
 def _sum_action_counts(column: pa.ChunkedArray[Any], positions: NDArray[np.int64]) -> dict[str, tuple[int, ...]]:
     totals = {}
     for step_key, (_, counts) in entries_by_name(column, positions):
-        lengths = np.diff(numpy_array(counts.offsets))
+        offsets = numpy_array(counts.offsets)
+        lengths = np.diff(offsets)
         starts = np.cumsum(lengths) - lengths
         # The action of each count is its place in its list; lists may differ in length.
         actions = np.arange(lengths.sum()) - np.repeat(starts, lengths)
         total = np.zeros(lengths.max(), np.int64)
-        np.add.at(total, actions, numpy_array(counts.flatten()))
+        np.add.at(total, actions, numpy_array(counts.values)[offsets[0] : offsets[-1]])
         totals[step_key] = tuple(total.tolist())
     return totals
-
-
-def _as_floats(column: Any) -> NDArray[np.float64]:
-    """Values of a column or array, NaN for null."""
-    floats = column.cast(pa.float64())
-    return np.where(validity(floats), numpy_array(floats), np.nan)

@@ -83,7 +83,7 @@ def summarize(values: ArrayLike, seed: int = 0) -> Summary:
         confidence_interval=mean_interval(ordered, seed),
         std=None if n == 1 else float(ordered.std(ddof=1)) if low < high else 0.0,
         interquartile_mean=interquartile_mean(ordered) if low < high else low,
-        median=float(np.median(ordered)),
+        median=float((ordered[(n - 1) // 2] + ordered[n // 2]) / 2),
         min=low,
         max=high,
     )
