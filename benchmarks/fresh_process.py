@@ -33,6 +33,11 @@ class Finished:
     output: str
 
 
+def environment() -> dict[str, str]:
+    """The environment's variables, but for one that lets every process compile what is not installed anew."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run_fresh(command: Sequence[str], folder: Path, *, watch: bool = False) -> Finished:
     """Run a command to its end.
 
@@ -47,7 +52,9 @@ def run_fresh(command: Sequence[str], folder: Path, *, watch: bool = False) -> F
     """
     with TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
         began = perf_counter()
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment()
+        )
         try:
             peaks = watch_memory(process.pid) if watch and PROC.is_dir() else {}
             _, status, usage = os.wait4(process.pid, 0)

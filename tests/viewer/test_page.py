@@ -139,6 +139,7 @@ def test_keys_do_everything(runs: Path, view: View, open_page: OpenPage) -> None
     page.get_by_role("dialog", name="Keyboard help").wait_for()
     page.keyboard.press("Escape")
     page.get_by_role("dialog", name="Keyboard help").wait_for(state="hidden")
+    until(page, "document.activeElement === document.body")  # and no longer its button, which space would press
     page.keyboard.press(" ")
     until(page, "parseInt(document.querySelector('.mz-transport output b').textContent) > 3")
     page.keyboard.press(" ")
