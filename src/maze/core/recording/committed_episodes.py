@@ -97,7 +97,10 @@ def read_episode_parts(
             if path.stem in known:
                 tables[path.stem] = known[path.stem]
             else:
-                tables[path.stem] = PartFile(path, EPISODES_SCHEMA).read_all()
+                file = PartFile(path, EPISODES_SCHEMA)
+                # One after the other: all at once, they take three times the memory.
+                groups = [file.read(row_group) for row_group in range(file.metadata.num_row_groups)]
+                tables[path.stem] = pa.concat_tables(groups or [file.read_all()])
         except DamagedRecordingError as error:
             damage[path.stem] = error
     return tables, damage
