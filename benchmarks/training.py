@@ -1,11 +1,15 @@
-"""How long PPO takes to solve CartPole-v1, beside Stable-Baselines3's: wall time to a mean evaluation return of 475.
+r"""How long PPO takes to solve CartPole-v1, beside Stable-Baselines3's: wall time to a mean evaluation return of 475.
 
     python benchmarks/training.py --seeds 1 2 3
 
-Every run has a fresh process, and both contenders take turns. Clocks start when everything is imported. Ours runs as
-`maze-run -cn conf_train` does by default, in two processes, and its evaluations count; Stable-Baselines3 has the
-hyper-parameters of its zoo for this environment, and its evaluations do not count, only what it learns in between. Both
-evaluate by 20 episodes without chance.
+Every run has a fresh process, and both contenders take turns. Clocks start when everything is imported. Both have
+hyper-parameters for this environment: Stable-Baselines3 those of its zoo, ours two that are not the defaults, as in
+
+    maze-run -cn conf_train env.name=CartPole-v1 algorithm.decisions_per_iteration=1024 algorithm.learning_rate=0.001 \
+        runner.n_processes=1 runner.tensorboard=false runner.stop_at_return=475
+
+Both play in one process and write nothing for TensorBoard. Our evaluations count; those of Stable-Baselines3 do not,
+only what it learns in between. Both evaluate by 20 episodes without chance.
 """
 
 from __future__ import annotations
@@ -26,15 +30,16 @@ CONTENDERS = ("maze", "stable-baselines3")
 
 
 def solve_with_maze(seed: int) -> dict[str, Any]:
-    """Our PPO as it is by default."""
+    """Our PPO, which learns faster here from fewer decisions at a time than by default."""
     from maze.train.algorithms.ppo import PPO
     from maze.train.training_runner import TrainingRunner
 
-    runner = TrainingRunner(n_processes=2, stop_at_return=THRESHOLD, n_eval_episodes=EPISODES)
+    runner = TrainingRunner(n_processes=1, tensorboard=False, stop_at_return=THRESHOLD, n_eval_episodes=EPISODES)
     seeding = {"env_base_seed": seed, "agent_base_seed": seed}
+    algorithm = PPO(decisions_per_iteration=1024, learning_rate=1e-3)
     with TemporaryDirectory() as folder:
         began = perf_counter()
-        result = runner.run_with(ENV, algorithm=PPO(), seeding=seeding, run_dir=Path(folder, "run"))
+        result = runner.run_with(ENV, algorithm=algorithm, seeding=seeding, run_dir=Path(folder, "run"))
         seconds = perf_counter() - began
     return {"seconds": seconds, "steps": result.n_decisions, "return": result.last_return}
 
