@@ -43,14 +43,11 @@ gymnasium.register("Shaky-v0", entry_point=Shaky)
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory; what `main` changes in this process is undone."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "shaky", raising=False)
-    monkeypatch.setenv("MAZE_RUN_ID", "")
     monkeypatch.setenv("COLUMNS", "120")
-    return tmp_path
+    return here
 
 
 def run_dirs(folder: Path) -> list[Path]:

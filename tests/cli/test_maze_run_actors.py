@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,9 @@ RANDOM = "maze.core.agent.random_policy.RandomPolicy"
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path) -> Path:
     """An empty working directory; what `main` changes in this process is undone."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv("MAZE_RUN_ID", "")
-    return tmp_path
+    return here
 
 
 def last_run(here: Path) -> dict[str, Any]:

@@ -28,20 +28,17 @@ class Always(StructuredPolicy):
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with a policy and a configuration folder; what `main` changes in this process is undone."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "steadfast", raising=False)
-    monkeypatch.setenv("MAZE_RUN_ID", "")
-    (tmp_path / "steadfast.py").write_text(POLICY, encoding="utf-8")
-    policies = tmp_path / "mine" / "policy"
+    (here / "steadfast.py").write_text(POLICY, encoding="utf-8")
+    policies = here / "mine" / "policy"
     policies.mkdir(parents=True)
     (policies / "always.yaml").write_text("_target_: steadfast.Always\naction: 1  # the action\n", encoding="utf-8")
-    (tmp_path / "mine" / "short.yaml").write_text(
+    (here / "mine" / "short.yaml").write_text(
         "defaults: [conf_rollout, override runner: sequential, _self_]\nrunner: {n_episodes: 1}\n", encoding="utf-8"
     )
-    return tmp_path
+    return here
 
 
 def config_of(run_dir: Path) -> dict[str, object]:

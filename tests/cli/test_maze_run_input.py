@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -52,15 +51,6 @@ WRONG = {
     "-cn=conf_rolout": "there is no configuration 'conf_rolout': did you mean 'conf_rollout'?",
     "--config-dir=nowhere": "there is no folder nowhere: -cd names one with files such as policy/mine.yaml",
 }
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory; what `main` changes in this process is undone."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv("MAZE_RUN_ID", "")
-    return tmp_path
 
 
 @pytest.mark.parametrize(("typed", "line"), WRONG.items(), ids=list(WRONG))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,10 @@ SEEDS = ["seeding.env_base_seed=1", "seeding.agent_base_seed=2"]
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory; what `main` changes in this process is undone."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv("MAZE_RUN_ID", "")
     monkeypatch.setenv("COLUMNS", "120")
-    return tmp_path
+    return here
 
 
 def read(path: Path) -> Any:

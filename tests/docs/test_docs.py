@@ -35,7 +35,9 @@ BETWEEN = "-" * 8
 
 
 def run(command: list[str], folder: Path) -> str:
-    finished = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        command, cwd=folder, env={**ENVIRONMENT, "TMPDIR": str(folder)}, capture_output=True, text=True, check=False
+    )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +29,6 @@ ACTOR = ActorID(0, 0)
 FOUR, TWO = spaces.Box(-1, 1, (4,)), spaces.Discrete(2)
 FEW = ["runner=sequential", "runner.n_episodes=3", "runner.max_episode_steps=15"]
 DICT = spaces.Dict({"position": spaces.Box(-1, 1, (2,)), "speed": spaces.Box(-1, 1, (3,), np.float64)})
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv("MAZE_RUN_ID", "")
-    return tmp_path
 
 
 def config(path: Path, **settings: Any) -> dict[str, Any]:

@@ -24,16 +24,13 @@ HERE = "tests.interop.strangers"
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv("MAZE_RUN_ID", "")
+def here(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("agents", "broken", "wanting"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     Path("agents.py").write_text("def act(observation, gain=1): return int(gain * observation[2] > 0)\n", "utf-8")
     Path("broken.py").write_text("import math\nprint(mth.pi)\n", "utf-8")
     Path("wanting.py").write_text("import a_missing_package\n", "utf-8")
-    return tmp_path
+    return here
 
 
 def config(name: str, **kwargs: Any) -> dict[str, Any]:

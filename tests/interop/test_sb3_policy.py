@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import pickle
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -64,14 +63,6 @@ def masked_model(folder: Path) -> Path:
         folder / "masked"
     )
     return folder / "masked.zip"
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv("MAZE_RUN_ID", "")
-    return tmp_path
 
 
 def config(path: Path, **settings: Any) -> dict[str, Any]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import DTypeLike
 
+from maze.core.env.space_parts import PartPath, part_at, parts_of
 from maze.factory import ConfigurationError
-
-Path: TypeAlias = tuple[str | int, ...]
-"""The keys that lead from an observation to one of its parts; empty for the whole."""
 
 WHOLE = "observation"
 """Name of an observation that has no parts."""
@@ -53,7 +51,7 @@ class ObservationRows:
         n = len(observations)
         for name, array in self.arrays.items():
             path = self._paths[name]
-            parts = [_part(observation, path) for observation in observations] if path else observations
+            parts = [part_at(observation, path) for observation in observations] if path else observations
             if array.ndim == 1:
                 array[:n] = parts
             else:
@@ -61,28 +59,17 @@ class ObservationRows:
             array[n:] = 0
 
 
-def observation_parts(space: gymnasium.Space[Any], path: Path = ()) -> Iterator[tuple[str, Path, gymnasium.Space[Any]]]:
+def observation_parts(space: gymnasium.Space[Any]) -> Iterator[tuple[str, PartPath, gymnasium.Space[Any]]]:
     """The parts of an observation that are arrays, with their names: their keys, joined by dots.
 
     Raises:
         ConfigurationError: If there are others.
     """
-    if isinstance(space, spaces.Dict):
-        for key, child in space.spaces.items():
-            yield from observation_parts(child, (*path, key))
-    elif isinstance(space, spaces.Tuple):
-        for index, child in enumerate(space.spaces):
-            yield from observation_parts(child, (*path, index))
-    elif isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
-        yield ".".join(map(str, path)) or WHOLE, path, space
-    else:
-        raise ConfigurationError(
-            f"the observation {'.'.join(map(str, path)) or 'of the environment'} is {space}, which no model takes: "
-            "turn it into Box, Discrete, MultiDiscrete or MultiBinary with a wrapper"
-        )
-
-
-def _part(observation: Any, path: Path) -> Any:
-    for key in path:
-        observation = observation[key]
-    return observation
+    for path, part in parts_of(space):
+        name = ".".join(map(str, path))
+        if not isinstance(part, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
+            raise ConfigurationError(
+                f"the observation {name or 'of the environment'} is {part}, which no model takes: "
+                "turn it into Box, Discrete, MultiDiscrete or MultiBinary with a wrapper"
+            )
+        yield name or WHOLE, path, part

@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from maze.core.env.actor_id import FLAT_ACTOR, StepKey
+from maze.core.env.space_parts import part_at, parts_of
 from maze.core.env.structured_env import ActionMasks, StructuredEnv
 from maze.core.recording.decision_error import DecisionError
 from maze.core.recording.segment import Segment
@@ -36,7 +37,7 @@ class SpaceCheck:
     def __init__(self, observation_spaces: Mapping[StepKey, gymnasium.Space[Any]], action_masks: ActionMasks) -> None:
         """Note the bounds that there are to check."""
         self._step_keys = list(observation_spaces)
-        self._bounds = [list(_bounds(space, ())) for space in observation_spaces.values()]
+        self._bounds = [list(_bounds(space)) for space in observation_spaces.values()]
         self._masks = [dict(action_masks.get(key, {})) for key in observation_spaces]
 
     @classmethod
@@ -88,7 +89,7 @@ class SpaceCheck:
         """
         step_key = self._step_keys[key_index]
         for bounds in self._bounds[key_index]:
-            part = _part(column, bounds.path)
+            part = part_at(column, bounds.path)
             if not bounds.hold(part):
                 row = bounds.first_outside(part)
                 place = "".join(f"[{key!r}]" for key in (step_key, *bounds.path))
@@ -148,20 +149,17 @@ class _Bounds(NamedTuple):
         return f"{value} is above {high[place]}" if value > high[place] else f"{value} is below {low[place]}"
 
 
-def _bounds(space: gymnasium.Space[Any], path: tuple[Any, ...]) -> Iterator[_Bounds]:
-    if isinstance(space, spaces.Dict | spaces.Tuple):
-        children = space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
-        for key, child in children:
-            yield from _bounds(child, (*path, key))
-    elif isinstance(space, spaces.Discrete):
-        yield _Bounds(path, space, int(space.start), int(space.start + space.n - 1))
-    elif isinstance(space, spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary):
-        low, high = _limits(space)
-        if low.size and not _is_all_that_there_is(low, high):
-            is_uniform = (low == low.flat[0]).all() and (high == high.flat[0]).all()
-            yield _Bounds(path, space, *((low.flat[0].item(), high.flat[0].item()) if is_uniform else (low, high)))
-    elif isinstance(space, spaces.Text):
-        yield _Bounds(path, space)
+def _bounds(space: gymnasium.Space[Any]) -> Iterator[_Bounds]:
+    for path, part in parts_of(space):
+        if isinstance(part, spaces.Discrete):
+            yield _Bounds(path, part, int(part.start), int(part.start + part.n - 1))
+        elif isinstance(part, spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary):
+            low, high = _limits(part)
+            if low.size and not _is_all_that_there_is(low, high):
+                is_uniform = (low == low.flat[0]).all() and (high == high.flat[0]).all()
+                yield _Bounds(path, part, *((low.flat[0].item(), high.flat[0].item()) if is_uniform else (low, high)))
+        elif isinstance(part, spaces.Text):
+            yield _Bounds(path, part)
 
 
 def _limits(space: spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary) -> tuple[np.ndarray, np.ndarray]:
@@ -178,9 +176,3 @@ def _is_all_that_there_is(low: np.ndarray, high: np.ndarray) -> bool:
         return False
     limits = np.iinfo(low.dtype)
     return bool((low == limits.min).all() and (high == limits.max).all())
-
-
-def _part(column: Column, path: Sequence[Any]) -> Any:
-    for key in path:
-        column = column[key]
-    return column

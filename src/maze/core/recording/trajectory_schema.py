@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from maze.core.arrow_arrays import number_array, repeated_string, string_array
 from maze.core.env.actor_id import StepKey
+from maze.core.env.space_parts import parts_of
 from maze.core.recording.decision_error import DecisionError
 from maze.core.recording.event_block import EventBlock, pack_events
 from maze.core.recording.misfit import find_misfit
@@ -347,14 +348,13 @@ def _rows_of_32_mib(spaces: Sequence[gymnasium.Space[Any]]) -> int:
 
 
 def _sample_bytes(space: gymnasium.Space[Any]) -> int:
-    if isinstance(space, gymnasium.spaces.Dict):
-        return sum(map(_sample_bytes, space.values()))
-    if isinstance(space, gymnasium.spaces.Tuple):
-        return sum(map(_sample_bytes, space))
-    if space.shape is not None and space.dtype is not None:
-        elements: int = math.prod(space.shape)
-        return elements * space.dtype.itemsize
-    return 1024
+    n_bytes = 0
+    for _, part in parts_of(space):
+        if part.shape is not None and part.dtype is not None:
+            n_bytes += math.prod(part.shape) * part.dtype.itemsize
+        else:
+            n_bytes += 1024
+    return n_bytes
 
 
 def _joined(pieces: Sequence[Any], dtype: Any) -> np.ndarray:

@@ -10,8 +10,9 @@ import numpy as np
 from gymnasium import spaces
 
 from maze.core.env.action_masks import ActionMask
+from maze.core.env.space_parts import PartPath, nested, part_at, parts_of
 from maze.factory import ConfigurationError
-from maze.train.models.action_part import ActionPart, BinaryPart, CategoricalPart, GaussianPart, Path
+from maze.train.models.action_part import ActionPart, BinaryPart, CategoricalPart, GaussianPart
 
 
 class ActionLayout:
@@ -34,7 +35,7 @@ class ActionLayout:
     def __init__(self, space: gymnasium.Space[Any]) -> None:
         """Find the parts."""
         self.space = space
-        self._leaves = list(_leaves(space, ()))
+        self._leaves = list(_leaves(space))
         self.parts: list[ActionPart] = []
         self._columns: list[slice] = []
         self.n_parameters = self.n_columns = 0
@@ -79,7 +80,7 @@ class ActionLayout:
         per_leaf = [_values(array) for array in self.arrays(columns)]
         if not isinstance(self.space, spaces.Dict | spaces.Tuple):
             return per_leaf[0]
-        return [_nest(self.space, iter(values)) for values in zip(*per_leaf, strict=True)]
+        return [nested(self.space, iter(values)) for values in zip(*per_leaf, strict=True)]
 
     def arrays(self, columns: np.ndarray) -> list[np.ndarray]:
         """The actions of a batch, stacked: an array (n, ...) for each space in the action that is no Dict or Tuple.
@@ -96,7 +97,7 @@ class ActionLayout:
         Args:
             parts: As many as `arrays` gives.
         """
-        return _nest(self.space, iter(parts))
+        return nested(self.space, iter(parts))
 
     def columns(self, actions: Sequence[Any]) -> np.ndarray:
         """A batch of actions as numbers, (n, n_columns), float32."""
@@ -106,19 +107,16 @@ class ActionLayout:
         """Actions that are stacked already, as a recording gives them, as numbers; (n, n_columns), float32."""
         arrays = []
         for path, leaf in self._leaves:
-            values = column
-            for key in path:
-                values = values[key]
-            array = np.asarray(values)
+            array = np.asarray(part_at(column, path))
             start = 0 if isinstance(leaf, spaces.MultiBinary) else getattr(leaf, "start", 0)
             arrays.append((array - start).reshape(len(array), -1).astype(np.float32))
         return np.concatenate(arrays, axis=1)
 
-    def parts_at(self, path: Path) -> list[ActionPart]:
+    def parts_at(self, path: PartPath) -> list[ActionPart]:
         """The parts of the action that a path leads to."""
         return [part for part in self.parts if part.path == path]
 
-    def _parts_of(self, path: Path, leaf: gymnasium.Space[Any]) -> Iterator[ActionPart]:
+    def _parts_of(self, path: PartPath, leaf: gymnasium.Space[Any]) -> Iterator[ActionPart]:
         name = ".".join(map(str, path))
         if isinstance(leaf, spaces.Discrete):
             yield CategoricalPart(path, name, self.n_parameters, int(leaf.n), self.n_columns, 1)
@@ -133,7 +131,7 @@ class ActionLayout:
         elif isinstance(leaf, spaces.Box):
             yield self._gaussian(path, name, leaf)
 
-    def _gaussian(self, path: Path, name: str, leaf: spaces.Box[Any]) -> GaussianPart:
+    def _gaussian(self, path: PartPath, name: str, leaf: spaces.Box[Any]) -> GaussianPart:
         n = int(np.prod(leaf.shape))
         is_bounded = leaf.bounded_below.ravel() & leaf.bounded_above.ravel()
         if is_bounded.any() and not is_bounded.all():
@@ -160,22 +158,16 @@ def mask_positions(layout: ActionLayout, masks: Sequence[ActionMask]) -> Mapping
     return found
 
 
-def _leaves(space: gymnasium.Space[Any], path: Path) -> Iterator[tuple[Path, gymnasium.Space[Any]]]:
-    if isinstance(space, spaces.Dict):
-        for key, child in space.spaces.items():
-            yield from _leaves(child, (*path, key))
-    elif isinstance(space, spaces.Tuple):
-        for index, child in enumerate(space.spaces):
-            yield from _leaves(child, (*path, index))
-    elif isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary) or (
-        isinstance(space, spaces.Box) and np.dtype(space.dtype).kind == "f"
-    ):
-        yield path, space
-    else:
-        raise ConfigurationError(
-            f"{_what('.'.join(map(str, path)))} is {space}, which no network chooses: make it Discrete, MultiDiscrete, "
-            "MultiBinary or a Box of floats with a wrapper"
-        )
+def _leaves(space: gymnasium.Space[Any]) -> Iterator[tuple[PartPath, gymnasium.Space[Any]]]:
+    for path, part in parts_of(space):
+        if not isinstance(part, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary) and not (
+            isinstance(part, spaces.Box) and np.dtype(part.dtype).kind == "f"
+        ):
+            raise ConfigurationError(
+                f"{_what('.'.join(map(str, path)))} is {part}, which no network chooses: make it Discrete, "
+                "MultiDiscrete, MultiBinary or a Box of floats with a wrapper"
+            )
+        yield path, part
 
 
 def _what(name: str) -> str:
@@ -209,11 +201,3 @@ def _stacked(space: gymnasium.Space[Any], actions: Sequence[Any]) -> Any:
     if isinstance(space, spaces.Tuple):
         return tuple(_stacked(child, [action[index] for action in actions]) for index, child in enumerate(space.spaces))
     return np.array(actions)
-
-
-def _nest(space: gymnasium.Space[Any], values: Iterator[Any]) -> Any:
-    if isinstance(space, spaces.Dict):
-        return {key: _nest(child, values) for key, child in space.spaces.items()}
-    if isinstance(space, spaces.Tuple):
-        return tuple(_nest(child, values) for child in space.spaces)
-    return next(values)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
-Path: TypeAlias = tuple[str | int, ...]
+from maze.core.env.space_parts import PartPath
 
 LEAST_LOG_STD, GREATEST_LOG_STD = -5.0, 2.0
 """Of Gaussian actions before they are squashed."""
@@ -24,7 +23,7 @@ class ActionPart(ABC):
     A batch of actions is an array of numbers, `columns`, in which each part has its own.
     """
 
-    path: Path
+    path: PartPath
     """The keys that lead to it within the action."""
 
     name: str

@@ -10,6 +10,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
+from maze.core.env.space_parts import part_at
 from maze.train.models.observation_layout import Leaf, ObservationLayout
 
 
@@ -45,10 +46,7 @@ class FlatFeatures(nn.Module):
         """The numbers of each part by itself, (n, size)."""
         rows = []
         for part, path in zip(self._parts, self._paths, strict=True):
-            value = observation
-            for key in path:
-                value = value[key]
-            rows.append(part(value))
+            rows.append(part(part_at(observation, path)))
         return rows
 
     def forward(self, observation: Any) -> Tensor:

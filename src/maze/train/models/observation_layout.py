@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from maze.core.env.space_parts import PartPath, nested, part_at, parts_of
 from maze.factory import ConfigurationError
-
-Path: TypeAlias = tuple[str | int, ...]
-"""The keys that lead from an observation to one of its parts; empty for the whole."""
 
 
 class Leaf(NamedTuple):
@@ -22,7 +20,7 @@ class Leaf(NamedTuple):
     name: str
     """Its keys, joined by dots; `observation` for the whole."""
 
-    path: Path
+    path: PartPath
     space: gymnasium.Space[Any]
 
     @property
@@ -59,9 +57,9 @@ class ObservationLayout:
     def __init__(self, space: gymnasium.Space[Any]) -> None:
         """Find the parts."""
         self.space = space
-        self.leaves = list(_leaves(space, ()))
+        self.leaves = list(_leaves(space))
         self._readers: list[Callable[[Any], Any] | None] = [
-            partial(_walk, path=leaf.path) if leaf.path else None for leaf in self.leaves
+            partial(part_at, path=leaf.path) if leaf.path else None for leaf in self.leaves
         ]
         self._starts = [_start(leaf.space) for leaf in self.leaves]
 
@@ -92,45 +90,24 @@ class ObservationLayout:
         """The arrays of observations that are stacked already, as a recording gives them: dicts of arrays."""
         arrays = []
         for leaf, start in zip(self.leaves, self._starts, strict=True):
-            array = np.asarray(_walk(column, leaf.path)).astype(leaf.dtype)
+            array = np.asarray(part_at(column, leaf.path)).astype(leaf.dtype)
             arrays.append(array if start is None else array - start)
         return arrays
 
     def nested(self, parts: Sequence[Any]) -> Any:
         """Parts, one per leaf, in the structure of an observation: what a network gets."""
-        remaining = iter(parts)
-        return _nest(self.space, remaining)
+        return nested(self.space, iter(parts))
 
 
-def _leaves(space: gymnasium.Space[Any], path: Path) -> Iterator[Leaf]:
-    if isinstance(space, spaces.Dict):
-        for key, child in space.spaces.items():
-            yield from _leaves(child, (*path, key))
-    elif isinstance(space, spaces.Tuple):
-        for index, child in enumerate(space.spaces):
-            yield from _leaves(child, (*path, index))
-    elif isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
-        yield Leaf(".".join(map(str, path)) or "observation", path, space)
-    else:
-        place = f"the observation {'.'.join(map(str, path))!r}" if path else "the observation"
-        raise ConfigurationError(
-            f"{place} is {type(space).__name__}, which no network takes: turn it into Box, Discrete, MultiDiscrete or "
-            "MultiBinary with a wrapper"
-        )
-
-
-def _nest(space: gymnasium.Space[Any], parts: Iterator[Any]) -> Any:
-    if isinstance(space, spaces.Dict):
-        return {key: _nest(child, parts) for key, child in space.spaces.items()}
-    if isinstance(space, spaces.Tuple):
-        return tuple(_nest(child, parts) for child in space.spaces)
-    return next(parts)
-
-
-def _walk(observation: Any, path: Path) -> Any:
-    for key in path:
-        observation = observation[key]
-    return observation
+def _leaves(space: gymnasium.Space[Any]) -> Iterator[Leaf]:
+    for path, part in parts_of(space):
+        name = ".".join(map(str, path))
+        if not isinstance(part, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
+            raise ConfigurationError(
+                f"the observation{f' {name!r}' if path else ''} is {type(part).__name__}, which no network takes: turn "
+                "it into Box, Discrete, MultiDiscrete or MultiBinary with a wrapper"
+            )
+        yield Leaf(name or "observation", path, part)
 
 
 def _start(space: gymnasium.Space[Any]) -> Any:

@@ -14,6 +14,7 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from maze.core.env.actor_id import StepKey
+from maze.core.env.space_parts import part_at
 from maze.core.env.structured_env import ActionMasks
 from maze.factory import ConfigurationError
 from maze.train.models.actor_critic import ActorCritic
@@ -97,10 +98,7 @@ class PixelObsNetwork(nn.Module):
         """The features, (n, units of the last layer)."""
         joined = [] if not self.flat.sizes else self.flat.rows(observation)
         for picture, path in zip(self.pictures, self._paths, strict=True):
-            value = observation
-            for key in path:
-                value = value[key]
-            joined.append(picture(value))
+            joined.append(picture(part_at(observation, path)))
         features: Tensor = self.layers(torch.cat(joined, 1))
         return features
 
