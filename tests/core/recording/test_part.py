@@ -87,6 +87,28 @@ def test_a_discarded_part_leaves_nothing(tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_large_rows_that_the_disk_does_not_take_are_told_of_and_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError("no space left")
+
+    space = spaces.Box(0, 255, (200, 200), np.uint8)
+    schema = TrajectorySchema({0: space}, {0: spaces.Discrete(2)})
+    part = Part(tmp_path, "part-a-00001", schema)
+    n = schema.block_rows
+    frames = [np.full((200, 200), index, np.uint8) for index in range(n + 1)]
+    packed = schema.pack(Segment(0, frames, [0] * n, [0.0] * n, truncated=True))
+    part.add_trajectory(0, packed)
+    monkeypatch.setattr(pq.ParquetWriter, "write_batch", refuse)
+    part.add_trajectory(1, packed)
+    part.add_episode(EpisodeRow(0, 1, 2, "0" * 32, n, n, 0.0, False, True), FLAT_ACTOR, 0)
+    with pytest.raises(OSError, match="no space left"):
+        part.commit()
+    part.discard()
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.name != ".event"] == []
+
+
 def test_every_column_has_the_encoding_that_suits_it(tmp_path: Path) -> None:
     part = filled(tmp_path)
     part.add_events(4, 0, pack_events(Segment(0, events=[Bought(1, 0.5, "a", (1, 2))], event_steps=[0])))

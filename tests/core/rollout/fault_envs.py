@@ -263,6 +263,25 @@ def go_on() -> None:
     pass
 
 
+class NoiseEnv(gymnasium.Env[np.ndarray, np.int64]):
+    """Shows pictures that do not compress."""
+
+    observation_space = gymnasium.spaces.Box(0, 255, (84, 84, 4), np.uint8)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, Any]:
+        super().reset(seed=seed)
+        self.n = 0
+        return self._observation(), {}
+
+    def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, Any]:
+        self.n += 1
+        return self._observation(), 0.0, self.n == LENGTH, False, {}
+
+    def _observation(self) -> np.ndarray:
+        return self.np_random.integers(0, 256, (84, 84, 4), np.uint8)
+
+
 class BatchPolicy(StructuredPolicy):
     """Decides for four environments at once; the first time that it has four, its process dies."""
 

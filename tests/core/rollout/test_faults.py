@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import forkserver
 from pathlib import Path
@@ -356,15 +357,23 @@ def test_a_full_disk_stops_the_run_and_leaves_what_is_committed(marks: Path) -> 
     assert resumed.status == "completed"
 
 
+@contextmanager
+def mounted(disk: Path, size: str) -> Iterator[Path]:
+    """A disk that is small enough to be filled."""
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], check=False).returncode:
+        pytest.skip("only root can mount a disk that is small enough to be filled")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("n_episodes", [2_000, 20_000])
 def test_a_disk_that_is_really_full_stops_the_run(n_episodes: int, marks: Path) -> None:
     """It may not even take the last words about the run."""
-    disk = marks.parent / "run"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=150k", "tmpfs", disk], check=False).returncode:
-        pytest.skip("only root can mount a disk that is small enough to be filled")
-    try:
+    with mounted(marks.parent / "run", "150k") as disk:
         first = roll_out(marks)
         runner = ParallelRolloutRunner(n_processes=2, n_episodes=n_episodes)
         result = runner.run_with(FaultEnv, run_dir=disk, resume=True)
@@ -373,8 +382,17 @@ def test_a_disk_that_is_really_full_stops_the_run(n_episodes: int, marks: Path) 
         assert result.recording.damaged == []
         assert len(first) <= sum(1 for _ in result) == n_episodes - len(result.missing)
         assert not list(disk.rglob("*.tmp"))
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
+
+
+@pytest.mark.parametrize("runner", [SequentialRolloutRunner, partial(ParallelRolloutRunner, n_processes=2)])
+def test_a_disk_full_of_pictures_stops_the_run(runner: Callable[..., Any], tmp_path: Path) -> None:
+    """Large rows are written by a thread, which has to tell."""
+    with mounted(tmp_path / "run", "5M") as disk:
+        result = runner(n_episodes=200).run_with(fault_envs.NoiseEnv, run_dir=disk)
+        assert (result.status, result.exit_code) == ("failed", 1)
+        assert "No space left on device" in (result.stopped_because or "")
+        assert result.failures == []
+        assert not list(disk.rglob("*.tmp"))
 
 
 # -------------------------------------------------------------------------------------- innocent, idle, and deciding

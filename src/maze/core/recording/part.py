@@ -24,6 +24,7 @@ from maze.core.recording.event_schema import (
     recordable,
 )
 from maze.core.recording.trajectory_schema import PackedSegment, PackedSegments, TrajectorySchema
+from maze.core.recording.write_behind import WriteBehind
 
 EPISODE_ENDED_SCHEMA = event_arrow_schema(EpisodeEnded)
 _EVENTS_PER_BLOCK = 16384
@@ -54,6 +55,7 @@ class Part:
         self._run_dir, self._schema = run_dir, schema
         self._files: dict[Path, pq.ParquetWriter] = {}
         self._segments = PackedSegments()
+        self._behind = WriteBehind()
         self._events: dict[type[Event], list[tuple[int, int, EventBlock]]] = {}
         self._n_events: Counter[type[Event]] = Counter()
         self._last_actors: list[ActorID] = []
@@ -109,6 +111,7 @@ class Part:
             self._gather_rows()
         if self._tables:
             self._write_rows()
+        self._behind.wait()
         last = self._rows_path
         for path in [path for path in self._files if path != last] + [last]:
             self._files[path].close()
@@ -118,6 +121,8 @@ class Part:
 
     def discard(self) -> None:
         """Forget the part and remove what was written of it."""
+        with suppress(Exception):
+            self._behind.wait()
         for path, file in self._files.items():
             with suppress(OSError):  # a full disk is the likely reason to discard, and the file goes now anyway
                 file.close()
@@ -129,10 +134,17 @@ class Part:
         return self._run_dir / "episodes" / f"{self.name}.parquet"
 
     def _write_trajectories(self) -> None:
+        segments, self._segments = self._segments, PackedSegments()
         path = self._run_dir / "trajectory_data" / f"{self.name}.parquet"
-        batch = self._schema.to_batch(self._segments, self.name)
-        self._open(path, self._schema.arrow_schema).write_batch(batch)
-        self._segments = PackedSegments()
+        file = self._open(path, self._schema.arrow_schema)
+
+        def write() -> None:
+            file.write_batch(self._schema.to_batch(segments, self.name))
+
+        if self._schema.has_large_rows:
+            self._behind.start(write)
+        else:  # which is too little to be worth a thread
+            write()
 
     def _gather_rows(self) -> None:
         """Turn the latest rows, and the events that their episodes ended with, into tables."""
