@@ -12,7 +12,7 @@ from tempfile import TemporaryFile
 from time import perf_counter, sleep
 
 PROC = Path("/proc")
-POLL_INTERVAL = 0.03
+POLL_INTERVAL = 0.01
 KIBIBYTE = 1024
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from maze.core.rollout.recipes import EnvLike, PolicyLike
     from maze.core.rollout.rollout_result import RolloutResult
     from maze.viewer.notebook import RunWidget
+
+# Arrow's own allocator keeps 10 MB and more of what is given back to it. Arrow chooses when it is imported.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 __version__ = "0.1.0"
 __all__ = ["load", "rollout", "view"]

@@ -47,7 +47,7 @@ class EpisodeLedger:
         # Only episodes that have begun and are not settled are kept one by one, so that memory is bounded.
         self._begun: dict[int, int] = {}  # number -> position among the specs
         self._given_back: deque[int] = deque()
-        self._played: set[int] = set()
+        self._is_played = bytearray(len(specs))  # by position, one byte each
         self._attempts: Counter[int] = Counter()
         self.n_played = 0
         self.failures: list[EpisodeRow] = []
@@ -94,8 +94,9 @@ class EpisodeLedger:
         """Take in what a worker reports."""
         if isinstance(report, Done):
             # What a dead worker has lost is played again, and counted once.
-            if report.number in self._begun and report.number not in self._played:
-                self._played.add(report.number)
+            position = self._begun.get(report.number)
+            if position is not None and not self._is_played[position]:
+                self._is_played[position] = True
                 self.n_played += 1
                 self._observer.episode_done(*report)
         elif isinstance(report, Committed):
@@ -132,7 +133,6 @@ class EpisodeLedger:
     def _settle(self, number: int) -> None:
         if self._begun.pop(number, None) is not None:
             self._n_open -= 1
-        self._played.discard(number)
 
 
 def _writable(text: str) -> str:

@@ -220,12 +220,10 @@ def _reduce(values: NDArray[np.float64], reduction: Reduction) -> float | None:
 def _sum_action_counts(column: pa.ChunkedArray[Any], positions: NDArray[np.int64]) -> dict[str, tuple[int, ...]]:
     totals = {}
     for step_key, (_, counts) in entries_by_name(column, positions):
-        offsets = numpy_array(counts.offsets)
-        lengths = np.diff(offsets)
-        starts = np.cumsum(lengths) - lengths
+        offsets, values = numpy_array(counts.offsets), numpy_array(counts.values)
+        starts, lengths = offsets[:-1], np.diff(offsets)
         # The action of each count is its place in its list; lists may differ in length.
-        actions = np.arange(lengths.sum()) - np.repeat(starts, lengths)
-        total = np.zeros(lengths.max(), np.int64)
-        np.add.at(total, actions, numpy_array(counts.values)[offsets[0] : offsets[-1]])
-        totals[step_key] = tuple(total.tolist())
+        totals[step_key] = tuple(
+            int(values[starts[lengths > action] + action].sum()) for action in range(lengths.max())
+        )
     return totals
