@@ -133,7 +133,8 @@ def test_an_actor_that_is_lost_while_it_looks_at_the_env_is_replaced(deed: str, 
     notes.mkdir()
     act = DEEDS[deed]
     probed_seed = 20250
-    result = run(lambda: Faulty(act, notes, probed_seed), tmp_path / "run", start_timeout=2.0)
+    # The limit is also that of Ray's own start of an actor, which may take seconds on a busy machine.
+    result = run(lambda: Faulty(act, notes, probed_seed), tmp_path / "run", start_timeout=6.0)
     assert (result.status, result.stopped_because) == ("completed", None)
     assert len(list(notes.iterdir())) == 1
 
