@@ -55,7 +55,7 @@ def test_an_interrupt_while_it_scouts_is_raised(tmp_path: Path) -> None:
     [
         (
             "resource_tracker.ensure_running(); multiprocessing.set_executable('/bin/false')",
-            "(ConnectionRefused|EOF)Error",
+            "(ConnectionRefused|BrokenPipe|EOF)Error",
         ),
         ("resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))", "Too many open files"),
     ],

@@ -205,6 +205,7 @@ class RolloutWorker:
         self._n_ended += ended.n_decisions
         if self._has_to_settle(ended):
             self._settle()
+            self._commit_if_due()
 
     def _has_to_settle(self, ended: _Ended) -> bool:
         """Whether episodes have waited for long enough, or the next one may change what there is to say of this one."""
@@ -264,6 +265,7 @@ class RolloutWorker:
         play = self._plays.pop(slot)
         try:
             self._end(slot, play.draft, end)
+            self._commit_if_due()
         except BaseException as error:  # noqa: BLE001 - as above
             self._fail(slot, play.draft.spec, error)
 
@@ -328,6 +330,8 @@ class RolloutWorker:
             raise DecisionError(one_line(error), max(step - 1, 0), end.actor_id) from error
         del self._drafts[slot]
         self._report(Done(draft.spec.number, draft.episode_return, end.length))
+
+    def _commit_if_due(self) -> None:
         if self._writer.is_commit_due():
             self.commit()
 
