@@ -494,7 +494,7 @@ def test_the_fork_server_may_die(marks: Path, expected_hash: str) -> None:
 
 def test_there_are_no_more_processes_than_episodes(marks: Path) -> None:
     assert roll_out(marks, n_processes=5, n_episodes=2).status == "completed"
-    assert len(pids(marks)) == 2
+    assert 1 <= len(pids(marks)) <= 2  # one may play both before the other is ready
 
 
 def test_a_job_that_does_not_fit_through_a_pipe_arrives(marks: Path) -> None:
@@ -690,7 +690,7 @@ def test_an_interrupt_while_environments_are_built_stops_at_once(marks: Path) ->
     script = Script(marks, fault='Fault(sleep, "constructor")')
     script.await_(lambda: pids(marks))
     script.signal_group(signal.SIGINT)
-    code, out, err = script.end(2)
+    code, out, err = script.end(4)
     assert (code, out.split(), err) == (130, ["interrupted", "0", str(MANY)], "")
     assert resume(marks).status == "completed"
 
