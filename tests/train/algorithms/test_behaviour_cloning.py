@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,7 @@ def record(
     env: Any = None,
     agent: Any = lean,
     n: int = 12,
-    runner: type[RolloutRunner] = SequentialRolloutRunner,
+    runner: Callable[..., RolloutRunner] = SequentialRolloutRunner,
     **settings: Any,
 ) -> str:
     env = CARTPOLE if env is None else env
@@ -101,7 +103,8 @@ def test_several_runs_and_pieces_on_disk_are_learned_from_alike(tmp_path: Path) 
 
 
 def test_the_seeds_make_it_repeatable_however_the_data_set_is_kept(tmp_path: Path) -> None:
-    data = [record(tmp_path / "a", n=3), record(tmp_path / "b", n=5, runner=ParallelRolloutRunner)]
+    in_two_processes = partial(ParallelRolloutRunner, n_processes=2)
+    data = [record(tmp_path / "a", n=3), record(tmp_path / "b", n=5, runner=in_two_processes)]
     whole = [record(tmp_path / "a2", n=3), record(tmp_path / "b2", n=5)]
     for name, dataset, megabytes in (("one", data, 0.005), ("other", whole, 0.005)):
         imitate(tmp_path / name, dataset, n_epochs=2, megabytes_in_memory=megabytes)
