@@ -14,10 +14,7 @@ FEW = ["env=pettingzoo_env", "runner=sequential", "runner.n_episodes=4"]
 RANDOM = "maze.core.agent.random_policy.RandomPolicy"
 
 
-@pytest.fixture(autouse=True)
-def here(here: Path) -> Path:
-    """An empty working directory; what `main` changes in this process is undone."""
-    return here
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def last_run(here: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pyarrow import csv
 
 from maze.core.arrow_arrays import number_array, string_array
 from maze.core.env.actor_id import StepKey
+from maze.core.env.space_parts import parts_of
 from maze.core.recording.recording import Recording
 from maze.core.recording.space_codec import space_codec
 from maze.factory import ConfigurationError
@@ -147,12 +148,11 @@ def _check_width(kinds: dict[str, dict[StepKey, Space]], recording: Recording) -
 
 
 def _width(space: Space) -> int:
-    if isinstance(space, spaces.Dict):
-        return sum(map(_width, space.spaces.values()))
-    if isinstance(space, spaces.Tuple):
-        return sum(map(_width, space.spaces))
-    if isinstance(space, spaces.Box) and space.dtype == np.longdouble:
-        raise ConfigurationError(
-            f"CSV and Parquet hold no numbers of {space.dtype}, as {space} has: use Box of float64"
-        )
-    return math.prod(space.shape or ())
+    width = 0
+    for _, part in parts_of(space):
+        if isinstance(part, spaces.Box) and part.dtype == np.longdouble:
+            raise ConfigurationError(
+                f"CSV and Parquet hold no numbers of {part.dtype}, as {part} has: use Box of float64"
+            )
+        width += math.prod(part.shape or ())
+    return width

@@ -143,7 +143,7 @@ class Part:
 
         if self._schema.has_large_rows:
             self._behind.start(write)
-        else:  # which is too little to be worth a thread
+        else:  # small ones are too little to be worth a thread
             write()
 
     def _gather_rows(self) -> None:

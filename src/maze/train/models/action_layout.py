@@ -101,20 +101,24 @@ class ActionLayout:
 
     def columns(self, actions: Sequence[Any]) -> np.ndarray:
         """A batch of actions as numbers, (n, n_columns), float32."""
-        return self.of_column(_stacked(self.space, actions))
+        return self._numbers(
+            [np.array([part_at(action, path) for action in actions] if path else actions) for path, _ in self._leaves]
+        )
 
     def of_column(self, column: Any) -> np.ndarray:
         """Actions that are stacked already, as a recording gives them, as numbers; (n, n_columns), float32."""
-        arrays = []
-        for path, leaf in self._leaves:
-            array = np.asarray(part_at(column, path))
-            start = 0 if isinstance(leaf, spaces.MultiBinary) else getattr(leaf, "start", 0)
-            arrays.append((array - start).reshape(len(array), -1).astype(np.float32))
-        return np.concatenate(arrays, axis=1)
+        return self._numbers([np.asarray(part_at(column, path)) for path, _ in self._leaves])
 
     def parts_at(self, path: PartPath) -> list[ActionPart]:
         """The parts of the action that a path leads to."""
         return [part for part in self.parts if part.path == path]
+
+    def _numbers(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        columns = []
+        for (_, leaf), array in zip(self._leaves, arrays, strict=True):
+            start = 0 if isinstance(leaf, spaces.MultiBinary) else getattr(leaf, "start", 0)
+            columns.append((array - start).reshape(len(array), -1).astype(np.float32))
+        return np.concatenate(columns, axis=1)
 
     def _parts_of(self, path: PartPath, leaf: gymnasium.Space[Any]) -> Iterator[ActionPart]:
         name = ".".join(map(str, path))
@@ -193,11 +197,3 @@ def _values(array: np.ndarray) -> list[Any]:
     if array.ndim > 1 or array.dtype.kind in "iu":
         return list(array)
     return [np.asarray(value) for value in array]
-
-
-def _stacked(space: gymnasium.Space[Any], actions: Sequence[Any]) -> Any:
-    if isinstance(space, spaces.Dict):
-        return {key: _stacked(child, [action[key] for action in actions]) for key, child in space.spaces.items()}
-    if isinstance(space, spaces.Tuple):
-        return tuple(_stacked(child, [action[index] for action in actions]) for index, child in enumerate(space.spaces))
-    return np.array(actions)
