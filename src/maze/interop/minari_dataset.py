@@ -290,7 +290,7 @@ def _add(
     actions = list(map(schema.action_codecs[0].checked, _samples(episode.actions)))
     terminated, truncated = bool(episode.terminations[-1]), bool(episode.truncations[-1])
     env = _Told(own.get("kpis") or {})
-    draft = writer.begin(spec, env)
+    draft = writer.begin(spec, keep_events=True)
     n, rows = len(actions), schema.segment_rows
     for start in range(0, n, rows):
         stop = min(start + rows, n)
@@ -306,7 +306,7 @@ def _add(
         writer.add(draft, segment)
     info = own.get("info") or _last_info(episode.infos)
     cut_by = own.get("truncated_by", "env" if truncated else None)
-    writer.finish(draft, EpisodeEnd(n, terminated, truncated, cut_by, info), env)
+    writer.finish(draft, EpisodeEnd(n, terminated, truncated, cut_by, info, seconds=own.get("seconds")), env)
 
 
 def _last_info(infos: Any) -> dict[str, Any]:

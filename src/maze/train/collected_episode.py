@@ -14,7 +14,6 @@ from maze.core.recording.episode_draft import EpisodeDraft
 from maze.core.recording.episode_row import EpisodeRow
 from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
 from maze.core.recording.trajectory_schema import TrajectorySchema
-from maze.core.wrappers.member_owner import owner_of
 from maze.train.models.action_layout import ActionLayout
 from maze.train.models.observation_layout import ObservationLayout
 
@@ -103,9 +102,9 @@ class EpisodeCollector:
         episodes, self._episodes = self._episodes, []
         return sorted(episodes, key=lambda episode: episode.row.number)
 
-    def begin(self, spec: EpisodeSpec, env: StructuredEnv) -> EpisodeDraft:
+    def begin(self, spec: EpisodeSpec, *, keep_events: bool = False) -> EpisodeDraft:
         """Begin an episode."""
-        draft = EpisodeDraft(spec, self._schema, keep_events=owner_of(env, "kpis") is not None)
+        draft = EpisodeDraft(spec, self._schema, keep_events=keep_events)
         self._segments[draft] = []
         return draft
 

@@ -33,8 +33,8 @@ def episode_columns(table: pa.Table) -> dict[str, Any]:
         `endings` and `errors`, which are looked up by the codes in the columns of these names.
 
     Example:
-        >>> from maze.core.recording.episode_row import EpisodeRow, EpisodeRows
-        >>> rows = EpisodeRows([EpisodeRow(0, 11, 12, episode_return=2.5, truncated_by="env")]).to_table("part-0")
+        >>> from maze.core.recording.episode_row import EpisodeRow, episodes_table
+        >>> rows = episodes_table([EpisodeRow(0, 11, 12, episode_return=2.5, truncated_by="env")], "part-0")
         >>> columns = {column["name"]: column["values"] for column in episode_columns(rows)["columns"]}
         >>> columns["return"], columns["number"]
         (array([2.5]), array([0]))

@@ -23,6 +23,7 @@ from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
 from maze.core.recording.space_json import space_to_json
 from maze.core.recording.trajectory_schema import TrajectorySchema
 from maze.core.rollout.episode_loop import LoopSettings, play_episode
+from maze.core.wrappers.member_owner import owner_of
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Played:
 def play(writer: RecordingWriter, env: StructuredEnv, number: int, policy: RandomPolicy | None = None) -> Played:
     """Play an episode by a random policy and write it; it is not committed yet."""
     spec = EpisodeSpec(number, 1000 + number, 2000 + number)
-    draft, segments = writer.begin(spec, env), list[Segment]()
+    draft, segments = writer.begin(spec, keep_events=owner_of(env, "kpis") is not None), list[Segment]()
     policy = policy or RandomPolicy(env.action_spaces)
     policy.reset(spec.agent_seed)
 
@@ -167,6 +168,6 @@ def write_segment(
     """Write an episode of one segment that nobody played."""
     rewards = [0.5] * len(actions)
     segment = Segment(0, list(observations), list(actions), rewards, terminated=True, **changes)
-    draft = writer.begin(EpisodeSpec(number, number, number), StructuredEnv())
+    draft = writer.begin(EpisodeSpec(number, number, number))
     writer.add(draft, segment)
     return writer.finish(draft, EpisodeEnd(len(actions), True, False, None, {}), StructuredEnv())

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from maze.core.recording.content_hash import content_hash
-from maze.core.recording.episode_row import EpisodeRow, EpisodeRows
+from maze.core.recording.episode_row import EpisodeRow, episodes_table
 
 ROWS = [EpisodeRow(number, 10 + number, 20 + number, f"{number:032x}", length=3) for number in range(4)]
 
 
 def hash_of(*rows: EpisodeRow, part: str = "part-a") -> str:
-    return content_hash(EpisodeRows(rows).to_table(part))
+    return content_hash(episodes_table(rows, part))
 
 
 def test_neither_order_nor_parts_nor_failures_matter() -> None:

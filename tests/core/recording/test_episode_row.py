@@ -8,7 +8,7 @@ import numpy as np
 
 from maze.core.env.event import MetricValue
 from maze.core.recording.committed_episodes import CommittedEpisodes
-from maze.core.recording.episode_row import EPISODES_SCHEMA, EpisodeRow, EpisodeRows, scalar_figures
+from maze.core.recording.episode_row import EPISODES_SCHEMA, EpisodeRow, episodes_table, scalar_figures
 
 ROWS = [
     EpisodeRow(
@@ -34,7 +34,7 @@ ROWS = [
 
 
 def test_rows_survive_the_table() -> None:
-    table = EpisodeRows(ROWS).to_table("part-a")
+    table = episodes_table(ROWS, "part-a")
     assert table.schema.equals(EPISODES_SCHEMA)
     episodes = CommittedEpisodes({"part-a": table})
     assert [episodes.entry(0), episodes.entry(1)] == [(ROWS[1], "part-a"), (ROWS[0], "part-a")]

@@ -14,7 +14,7 @@ import pytest
 
 from maze.core.env.actor_id import ActorID
 from maze.core.env.event import EpisodeEnded, EpisodeMetrics, Event, Metric, Reduction
-from maze.core.recording.episode_row import EpisodeRow, EpisodeRows
+from maze.core.recording.episode_row import EpisodeRow, episodes_table
 from maze.core.recording.event_block import EventBlock, pack_events
 from maze.core.recording.event_schema import (
     columns_to_batch,
@@ -146,7 +146,7 @@ def test_what_happens_in_reset_has_the_place_of_the_first_decision() -> None:
 
 def test_the_end_of_an_episode_is_its_last_event() -> None:
     row = EpisodeRow(4, 1, 2, length=3, n_decisions=6, episode_return=2.5, terminated=True, truncated=False)
-    columns = episode_ended_columns(EpisodeRows([row]), [ActorID("buy", 1)], [7])
+    columns = episode_ended_columns(episodes_table([row], "p"), [ActorID("buy", 1)], [7])
     (end,) = columns_to_batch(columns, event_arrow_schema(EpisodeEnded), "p").to_pylist()
     assert (end["episode"], end["step"], end["time"], end["sequence"]) == (4, 5, 3, 7)
     assert (end["length"], end["episode_return"], end["terminated"], end["truncated"]) == (3, 2.5, True, False)

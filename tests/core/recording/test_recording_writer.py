@@ -43,7 +43,7 @@ def test_an_abandoned_long_episode_leaves_nothing(tmp_path: Path) -> None:
     env = cart_pole()
     write_run_json(tmp_path, env)
     writer = RecordingWriter(tmp_path, "a", schema_of(env, segment_rows=2))
-    draft = writer.begin(EpisodeSpec(0, 0, 0), env)
+    draft = writer.begin(EpisodeSpec(0, 0, 0))
     writer.add(draft, Segment(0, [np.zeros(4, np.float32)] * 2, [0, 1], [1.0, 1.0]))
     writer.abandon(draft)
     write_segment(writer, 0, [np.zeros(4, np.float32)] * 2, [0])

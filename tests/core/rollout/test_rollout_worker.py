@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -293,6 +294,19 @@ def test_what_the_next_episode_could_change_does_not_wait(tmp_path: Path) -> Non
     working.worker.commit()
     (path,) = (tmp_path / "episodes").iterdir()
     assert [dict(info) for info in pq.read_table(path)["info"].to_pylist()] == [{"n": 5.0}] * 3
+
+
+@pytest.mark.usefixtures("patient")
+def test_the_time_that_an_episode_takes_does_not_include_its_waiting(tmp_path: Path) -> None:
+    working = Working(Endless, tmp_path, max_episode_steps=5)
+    began = monotonic()
+    working.run([EpisodeSpec(number, number, number) for number in range(50)])
+    passed = monotonic() - began
+    working.worker.commit()
+    (path,) = (tmp_path / "episodes").iterdir()
+    seconds = pq.read_table(path)["seconds"].to_pylist()
+    assert 0 < min(seconds)
+    assert sum(seconds) <= passed
 
 
 def test_torch_keeps_its_threads_outside() -> None:

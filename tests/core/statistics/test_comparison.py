@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from maze.core.recording.episode_row import EpisodeRow, EpisodeRows
+from maze.core.recording.episode_row import EpisodeRow, episodes_table
 from maze.core.statistics.comparison import compare
 
 
@@ -21,7 +21,7 @@ def episodes(returns: Sequence[float], seeds: Sequence[int], first: int = 0, **m
         )
         for index, (seed, value) in enumerate(zip(seeds, returns, strict=True))
     ]
-    return EpisodeRows(rows).to_table("part-0")
+    return episodes_table(rows, "part-0")
 
 
 def test_that_the_same_seeds_are_paired() -> None:
@@ -67,7 +67,7 @@ def test_that_unknown_seeds_are_not_paired() -> None:
 
 
 def test_that_failed_episodes_are_left_out() -> None:
-    failed = EpisodeRows([EpisodeRow(9, 1, 1, error="x")]).to_table("part-1")
+    failed = episodes_table([EpisodeRow(9, 1, 1, error="x")], "part-1")
     a = pa.concat_tables([episodes([1, 2], [1, 2]), failed])
     assert compare(a, episodes([1, 2], [1, 2])).n_episodes_a == 2
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from maze.core.env.event import MetricValue
-from maze.core.recording.episode_row import EpisodeRow, EpisodeRows
+from maze.core.recording.episode_row import EpisodeRow, episodes_table
 from maze.core.statistics.episode_columns import EpisodeColumns
 
 
@@ -21,7 +21,7 @@ def episodes() -> pa.Table:
         ),
         EpisodeRow(1, 3, 5, error="ZeroDivisionError: division by zero", error_step=2),
     ]  # fmt: skip
-    return EpisodeRows(rows).to_table("part-0")
+    return episodes_table(rows, "part-0")
 
 
 def test_that_all_columns_are_named(episodes: pa.Table) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
-from hashlib import shake_128
+from hashlib import blake2b
 from itertools import chain, count
+from struct import Struct
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -24,6 +25,10 @@ Draw: TypeAlias = Callable[[Any], Any]
 
 BLOCK = 32
 """Actions drawn at a time: few enough for short episodes, because a call costs microseconds however little it draws."""
+
+BYTES = 2**8
+
+_WORDS = Struct("<8Q")
 
 MOST_STEP_KEYS = 2**16
 """Numbers below are the step keys'; the streams of their actions' entries have those above."""
@@ -117,8 +122,13 @@ def action_stream(space: gymnasium.Space[Any], seed: int, number: int = 0) -> St
 def _stream_maker(space: gymnasium.Space[Any], number: int) -> Callable[[int], Stream]:
     """Makes the stream of a space for any seed; what does not depend on the seed is done once."""
     if isinstance(space, gymnasium.spaces.Discrete):
-        block = partial(_discrete_block, space.dtype.type(space.start), np.uint64(space.n))
-        return lambda seed: chain.from_iterable(map(partial(block, f"{seed}/{number}/"), count())).__next__
+        # Of the space's dtype, as gymnasium's samples are: its environments check these faster than Python's integers.
+        start, n, dtype = int(space.start), int(space.n), space.dtype.type
+        if n > BYTES:
+            return lambda seed: (dtype(start + word % n) for word in _words(f"{seed}/{number}/")).__next__
+        actions = [dtype(start + byte % n) for byte in range(BYTES)]
+        biased = bytes(range(BYTES - BYTES % n, BYTES))
+        return lambda seed: map(actions.__getitem__, _bytes(f"{seed}/{number}/", biased)).__next__
 
     def make(seed: int) -> Stream:
         return chain.from_iterable(_sampled_blocks(space, np.random.SeedSequence(seed, spawn_key=(number,)))).__next__
@@ -137,9 +147,9 @@ def _legal_draw(space: gymnasium.Space[Any], masks: Sequence[ActionMask], seed: 
     """
     by_key = {mask.action_key: mask for mask in masks}
     if not isinstance(space, gymnasium.spaces.Dict):
-        return partial(_legal_action, by_key[None], _words(f"{seed}/{number}/legal/"))
+        return partial(_legal_action, by_key[None], _words(f"{seed}/{number}/legal/").__next__)
     draws = {
-        key: partial(_legal_action, by_key[key], _words(f"{seed}/{number}/legal/{position}/"))
+        key: partial(_legal_action, by_key[key], _words(f"{seed}/{number}/legal/{position}/").__next__)
         for position, key in enumerate(space.spaces)
         if key in by_key
     }
@@ -160,24 +170,19 @@ def _legal_action(mask: ActionMask, next_word: Callable[[], int], observation: A
     return mask.action_of([legal[next_word() % len(legal)] for legal in mask.legal_values(observation)])
 
 
-def _words(prefix: str) -> Callable[[], int]:
+def _words(prefix: str) -> Iterator[int]:
     """Endless random words of 64 bits."""
-    return chain.from_iterable(_word_block(prefix, block).tolist() for block in count()).__next__
+    return chain.from_iterable(map(_WORDS.unpack, map(partial(_hash, prefix, b""), count())))
 
 
-def _word_block(prefix: str, block: int) -> np.ndarray:
-    """Words of the extendable hash SHAKE128 (FIPS 202), for to seed a generator takes longer than a short episode."""
-    return np.frombuffer(shake_128(f"{prefix}{block}".encode()).digest(8 * BLOCK), np.uint64)
+def _bytes(prefix: str, left_out: bytes) -> Iterator[int]:
+    """Endless random bytes, some of them left out."""
+    return chain.from_iterable(map(partial(_hash, prefix, left_out), count()))
 
 
-def _discrete_block(start: np.integer[Any], n: np.uint64, prefix: str, block: int) -> np.ndarray:
-    """Actions by the remainders of words, whose bias is below n / 2**64.
-
-    They have the space's dtype, as those that gymnasium samples: its environments check them faster than Python's
-    integers.
-    """
-    actions: np.ndarray = (_word_block(prefix, block) % n).astype(start.dtype)
-    return actions + start if start else actions
+def _hash(prefix: str, left_out: bytes, block: int) -> bytes:
+    """64 bytes of the hash BLAKE2b (RFC 7693), for to seed a generator takes longer than a short episode."""
+    return blake2b(f"{prefix}{block}".encode()).digest().translate(None, left_out)
 
 
 def _sampled_blocks(space: gymnasium.Space[Any], seed: np.random.SeedSequence) -> Iterable[Iterable[Any]]:

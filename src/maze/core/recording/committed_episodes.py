@@ -25,8 +25,8 @@ class CommittedEpisodes:
         tables: The rows of each part, by its name.
 
     Example:
-        >>> from maze.core.recording.episode_row import EpisodeRows
-        >>> table = EpisodeRows([EpisodeRow(5, 1, 2), EpisodeRow(3, 4, 5)]).to_table("part-a")
+        >>> from maze.core.recording.episode_row import episodes_table
+        >>> table = episodes_table([EpisodeRow(5, 1, 2), EpisodeRow(3, 4, 5)], "part-a")
         >>> episodes = CommittedEpisodes({"part-a": table})
         >>> episodes.numbers.tolist(), episodes.position(5), episodes.entry(0)[0].env_seed
         ([3, 5], 1, 4)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from hashlib import sha256
 from math import fsum
 from operator import add
-from time import monotonic
 
 from maze.core.env.event import EpisodeMetrics, EventRecord, MetricValue
 from maze.core.recording.actor_returns import add_actor_returns
@@ -28,6 +27,22 @@ class EpisodeDraft:
         keep_events: Whether all events stay in memory until the end, for KPIs.
     """
 
+    __slots__ = (
+        "_action_counts",
+        "_actor_returns",
+        "_hash",
+        "_schema",
+        "episode_return",
+        "events",
+        "keep_events",
+        "last_segment",
+        "metrics",
+        "n_decisions",
+        "n_events",
+        "part",
+        "spec",
+    )
+
     def __init__(self, spec: EpisodeSpec, schema: TrajectorySchema, *, keep_events: bool = False) -> None:
         """Begin with no row."""
         self.spec = spec
@@ -40,7 +55,6 @@ class EpisodeDraft:
         self.last_segment = _EMPTY
         self.part: Part | None = None
         self._schema = schema
-        self._started = monotonic()
         self._hash = sha256(usedforsecurity=False)
         self._action_counts: dict[str, list[int]] = {}
         self._actor_returns: dict[str, float] = {}
@@ -88,7 +102,7 @@ class EpisodeDraft:
             None,
             None,
             None,
-            monotonic() - self._started,
+            end.seconds,
             info,
             {key: float(value) for key, value in kpis.items()} if kpis else kpis,
             metrics,
@@ -97,7 +111,6 @@ class EpisodeDraft:
         )
 
     def _count_actions(self, packed: PackedSegment) -> None:
-        for name, counted, of_key in zip(self._schema.names, self._schema.counted_actions, packed.actions, strict=True):
-            if counted is not None:
-                counts, seen = counted.counts(of_key), self._action_counts.get(name)
-                self._action_counts[name] = counts if seen is None else list(map(add, seen, counts))
+        for index, name, counted in self._schema.counted_actions:
+            counts, seen = counted.counts(packed.actions[index]), self._action_counts.get(name)
+            self._action_counts[name] = counts if seen is None else list(map(add, seen, counts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -44,7 +44,8 @@ EPISODES_SCHEMA = pa.schema(
         ("part", pa.string()),
     ]
 )
-"""The columns of `episodes/`; figures whose names are not known before the first step are maps."""
+"""The columns of `episodes/`: the fields of `EpisodeRow`, then the part; figures whose names are not known before the
+first step are maps."""
 
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
@@ -81,39 +82,19 @@ class EpisodeRow(NamedTuple):
     actor_returns: Mapping[str, float] = _NONE
 
 
-class EpisodeRows:
-    """Rows of `episodes/` that wait to be written, column by column: rows would keep the garbage collector busy.
+def episodes_table(rows: Sequence[EpisodeRow], part: str) -> pa.Table:
+    """Rows as they stand in a part of `episodes/`.
 
     Example:
-        >>> rows = EpisodeRows([EpisodeRow(0, 1, 2)])
-        >>> len(rows), rows["env_seed"], rows.to_table("part-0").num_rows
-        (1, [1], 1)
+        >>> episodes_table([EpisodeRow(0, 1, 2)], "part-0")["env_seed"].to_pylist()
+        [1]
     """
-
-    def __init__(self, rows: Iterable[EpisodeRow] = ()) -> None:
-        """Begin with these."""
-        self._fields: dict[str, list[Any]] = {name: [] for name in EpisodeRow._fields}
-        self._columns = list(self._fields.values())
-        for row in rows:
-            self.add(row)
-
-    def add(self, row: EpisodeRow) -> None:
-        """Add a row behind the others."""
-        for column, value in zip(self._columns, row, strict=True):
-            column.append(value)
-
-    def __len__(self) -> int:
-        """Number of rows."""
-        return len(self._columns[0])
-
-    def __getitem__(self, field: str) -> list[Any]:
-        """What the rows have in a field."""
-        return self._fields[field]
-
-    def to_table(self, part: str) -> pa.Table:
-        """The rows as they stand in a part of `episodes/`."""
-        values = self._fields | {"return": self["episode_return"], "part": [part] * len(self)}
-        return pa.table([_column(values[field.name], field.type) for field in EPISODES_SCHEMA], schema=EPISODES_SCHEMA)
+    columns = list(zip(*rows, strict=True)) or [()] * len(EpisodeRow._fields)
+    columns.append((part,) * len(rows))  # which is the last of the schema's, too
+    return pa.table(
+        [_column(values, kind) for values, kind in zip(columns, EPISODES_SCHEMA.types, strict=True)],
+        schema=EPISODES_SCHEMA,
+    )
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

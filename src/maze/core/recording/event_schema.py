@@ -10,10 +10,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import numpy as np
 import pyarrow as pa
 
-from maze.core.arrow_arrays import number_array, repeated_string, string_array
+from maze.core.arrow_arrays import number_array, numpy_array, repeated_string, string_array
 from maze.core.env.actor_id import ActorID
 from maze.core.env.event import Event
-from maze.core.recording.episode_row import EpisodeRows
 from maze.core.recording.event_block import EventBlock, EventColumn, field_names
 
 _SCALARS = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string(), bytes: pa.binary()}
@@ -87,26 +86,26 @@ def event_columns(blocks: Sequence[tuple[int, int, EventBlock]], step_keys: Sequ
     ]
 
 
-def episode_ended_columns(rows: EpisodeRows, actors: Sequence[ActorID], n_events: Sequence[int]) -> list[Any]:
+def episode_ended_columns(episodes: pa.Table, actors: Sequence[ActorID], n_events: Sequence[int]) -> list[Any]:
     """Columns of `EpisodeEnded`, which every episode has.
 
     Args:
-        rows: Of the episodes.
+        episodes: As they stand in `episodes/`, none of them failed.
         actors: Who acted last in each.
         n_events: How many other events each has.
     """
-    lengths = np.array(rows["length"])
+    of = {name: episodes[name].chunk(0) for name in ("number", "length", "return", "terminated", "truncated")}
     return [
-        np.array(rows["number"]),
-        np.array(rows["n_decisions"]) - 1,
-        lengths,
+        of["number"],
+        numpy_array(episodes["n_decisions"]) - 1,
+        of["length"],
         string_array([str(step_key) for step_key, _ in actors]),
         np.array([agent_id for _, agent_id in actors]),
         np.array(n_events),
-        lengths,
-        np.array(rows["episode_return"]),
-        np.array(rows["terminated"]),
-        np.array(rows["truncated"]),
+        of["length"],
+        of["return"],
+        of["terminated"],
+        of["truncated"],
     ]
 
 

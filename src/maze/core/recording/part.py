@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from maze.core.env.actor_id import ActorID
 from maze.core.env.event import EpisodeEnded, Event
-from maze.core.recording.episode_row import EpisodeRow, EpisodeRows
+from maze.core.recording.episode_row import EpisodeRow, episodes_table
 from maze.core.recording.event_block import EventBlock
 from maze.core.recording.event_schema import (
     columns_to_batch,
@@ -49,7 +49,7 @@ class Part:
         """Begin an empty part; no file is opened before there is something to write."""
         self.name = name
         self.numbers: list[int] = []
-        self._rows = EpisodeRows()
+        self._rows: list[EpisodeRow] = []
         self._tables: list[pa.Table] = []
         self._end_batches: list[pa.RecordBatch] = []
         self._run_dir, self._schema = run_dir, schema
@@ -90,7 +90,7 @@ class Part:
         A part has the last actors of all its episodes, or of none.
         """
         self.numbers.append(row.number)
-        self._rows.add(row)
+        self._rows.append(row)
         if last_actor is not None:
             self._last_actors.append(last_actor)
             self._event_counts.append(n_events)
@@ -148,11 +148,12 @@ class Part:
 
     def _gather_rows(self) -> None:
         """Turn the latest rows, and the events that their episodes ended with, into tables."""
+        table = episodes_table(self._rows, self.name)
         if self._last_actors:
-            ended = episode_ended_columns(self._rows, self._last_actors, self._event_counts)
+            ended = episode_ended_columns(table, self._last_actors, self._event_counts)
             self._end_batches.append(columns_to_batch(ended, EPISODE_ENDED_SCHEMA, self.name))
-        self._tables.append(self._rows.to_table(self.name))
-        self._rows, self._last_actors, self._event_counts = EpisodeRows(), [], []
+        self._tables.append(table)
+        self._rows, self._last_actors, self._event_counts = [], [], []
         if len(self._tables) * _EPISODES_PER_BLOCK >= _EPISODES_PER_ROW_GROUP:
             self._write_rows()
 

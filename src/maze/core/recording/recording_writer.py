@@ -13,7 +13,6 @@ from maze.core.recording.episode_row import EpisodeRow
 from maze.core.recording.part import Part
 from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
 from maze.core.recording.trajectory_schema import PackedSegment, TrajectorySchema
-from maze.core.wrappers.member_owner import owner_of
 
 FIRST_INTERVAL, LONGEST_INTERVAL, INTERVAL_GROWTH = 5.0, 60.0, 1.5
 
@@ -54,9 +53,9 @@ class RecordingWriter:
         self._own_parts: list[Part] = []
         self._interval, self._committed_at = FIRST_INTERVAL, monotonic()
 
-    def begin(self, spec: EpisodeSpec, env: StructuredEnv) -> EpisodeDraft:
+    def begin(self, spec: EpisodeSpec, *, keep_events: bool = False) -> EpisodeDraft:
         """Begin an episode; its events are only kept in memory for an environment that has KPIs."""
-        return EpisodeDraft(spec, self.schema, keep_events=owner_of(env, "kpis") is not None)
+        return EpisodeDraft(spec, self.schema, keep_events=keep_events)
 
     def add(self, draft: EpisodeDraft, segment: Segment) -> None:
         """Take in the next stretch of an episode's rows; the last one waits for `finish`.

@@ -110,3 +110,6 @@ class EpisodeEnd(NamedTuple):
 
     actor_id: ActorID = FLAT_ACTOR
     """Who acted last."""
+
+    seconds: float | None = None
+    """How long it took, from before its reset on; None: nobody knows."""

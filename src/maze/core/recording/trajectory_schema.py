@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -86,19 +87,17 @@ class PackedSegments:
         """Begin with none."""
         self.numbers: list[int] = []
         self.total_rows = 0
-        self._fields: dict[str, list[Any]] = {name: [] for name in PackedSegment._fields}
-        self._columns = list(self._fields.values())
+        self._segments: list[PackedSegment] = []
 
     def add(self, number: int, packed: PackedSegment) -> None:
         """Add a stretch of the episode `number`."""
         self.numbers.append(number)
         self.total_rows += packed.n_rows
-        for column, value in zip(self._columns, packed, strict=True):
-            column.append(value)
+        self._segments.append(packed)
 
     def __getitem__(self, field: str) -> list[Any]:
         """What the segments have in a field, one after the other."""
-        return self._fields[field]
+        return list(map(attrgetter(field), self._segments))
 
 
 class TrajectorySchema:
@@ -138,7 +137,11 @@ class TrajectorySchema:
         self.flat = self.step_keys == [0]
         self.space_check = space_check
         self.key_index = {key: index for index, key in enumerate(self.step_keys)}
-        self.counted_actions = [_countable(action_spaces[key]) for key in self.step_keys]
+        self.counted_actions = [
+            (index, name, counted)
+            for index, name in enumerate(self.names)
+            if (counted := _countable(action_spaces[self.step_keys[index]])) is not None
+        ]
         self.segment_rows = _rows_of_32_mib([*observation_spaces.values(), *action_spaces.values()])
         self.has_large_rows = self.segment_rows < MOST_ROWS
         self.observation_codecs = [space_codec(observation_spaces[key]) for key in self.step_keys]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, MutableSequence
 from copy import deepcopy
 from sys import maxsize
+from time import monotonic
 from typing import Any, NamedTuple, TypeAlias
 
 from maze.core.env.actor_id import FLAT_ACTOR, ActorID
@@ -166,6 +167,7 @@ class _Play:
     """What happens around the steps of an episode: its beginning, its segments, its end."""
 
     __slots__ = (
+        "_began",
         "_env",
         "_held",
         "_on_segment",
@@ -184,6 +186,7 @@ class _Play:
     def __init__(
         self, env: StructuredEnv, spec: EpisodeSpec, settings: LoopSettings, on_segment: Callable[[Segment], None]
     ) -> None:
+        self._began = monotonic()
         is_adapted = isinstance(env, GymEnv)  # and emits nothing, says nothing about actors
         self.pending: list[Event] = [] if is_adapted else env.pending_events
         self.pending.clear()  # what was emitted before belongs to no episode
@@ -234,9 +237,11 @@ class _Play:
         if segment.truncated:
             truncated_by = "env" if self._truncated or self._own_limit <= self.limit else "runner"
         if turns is None:
-            return EpisodeEnd(n, segment.terminated, segment.truncated, truncated_by, info)
-        last_actor = segment.actors[len(segment.actions) - 1]  # type: ignore[index]
-        return EpisodeEnd(turns.time, segment.terminated, segment.truncated, truncated_by, info, last_actor)
+            length, last_actor = n, FLAT_ACTOR
+        else:
+            length, last_actor = turns.time, segment.actors[len(segment.actions) - 1]  # type: ignore[index]
+        seconds = monotonic() - self._began
+        return EpisodeEnd(length, segment.terminated, segment.truncated, truncated_by, info, last_actor, seconds)
 
 
 def _copying(step: Callable[[Any], tuple[Any, ...]]) -> Callable[[Any], Any]:

@@ -28,6 +28,7 @@ from maze.core.rollout.heartbeat import Heartbeat, Phase
 from maze.core.rollout.policy_outputs import AskedPolicy, output_spaces
 from maze.core.rollout.probe import seed_global_generators
 from maze.core.rollout.rollout_job import Committed, Done, Failed, Noted, Report, RolloutJob
+from maze.core.wrappers.member_owner import owner_of
 from maze.factory import ConfigurationError
 
 Source: TypeAlias = Callable[[], EpisodeSpec | None]
@@ -48,8 +49,8 @@ LONGEST_WAIT = 0.02
 class EpisodeWriter(Protocol):
     """What takes the episodes of a worker; as a rule a `RecordingWriter`."""
 
-    def begin(self, spec: EpisodeSpec, env: StructuredEnv) -> EpisodeDraft:
-        """Begin an episode."""
+    def begin(self, spec: EpisodeSpec, *, keep_events: bool = False) -> EpisodeDraft:
+        """Begin an episode; for KPIs, all its events stay in memory until its end."""
 
     def add(self, draft: EpisodeDraft, segment: Segment) -> None:
         """Take in the next stretch of its rows."""
@@ -126,6 +127,7 @@ class RolloutWorker:
         self.heartbeat = heartbeat or Heartbeat([0] * Heartbeat.size(self._n_envs))
         self._envs: dict[int, StructuredEnv] = {0: env}
         self.policy.attach(env, 0)
+        self._has_kpis = owner_of(env, "kpis") is not None
         self._env_name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
         self._schema = TrajectorySchema(env.observation_spaces, env.action_spaces, SpaceCheck.of(env), told)
         self._exact_actions = exact_actions(env.action_spaces)
@@ -210,7 +212,7 @@ class RolloutWorker:
     def _has_to_settle(self, ended: _Ended) -> bool:
         """Whether episodes have waited for long enough, or the next one may change what there is to say of this one."""
         draft, traits = ended.draft, self._job.traits
-        if ended.end.info or draft.last_segment.events or draft.keep_events or traits.fresh or self._show is not None:
+        if ended.end.info or draft.last_segment.events or self._has_kpis or traits.fresh or self._show is not None:
             return True
         return self._n_ended > self._schema.block_rows // 8 or monotonic() - self._settled_at > LONGEST_WAIT
 
@@ -307,7 +309,7 @@ class RolloutWorker:
             self._renew(slot)
         if self._job.traits.seed_globals:
             seed_global_generators(spec.env_seed)
-        self._drafts[slot] = draft = self._writer.begin(spec, self._envs[slot])
+        self._drafts[slot] = draft = self._writer.begin(spec, keep_events=self._has_kpis)
         self.policy.reset(spec.agent_seed, slot)
         return draft
 
