@@ -50,11 +50,11 @@ class RandomPolicy(StructuredPolicy):
         >>> policy = RandomPolicy({0: gymnasium.spaces.Discrete(3)})
         >>> policy.reset(seed=7)
         >>> [int(policy.act(None, ActorID(0, 0))) for _ in range(6)]
-        [1, 2, 0, 0, 2, 1]
+        [1, 0, 1, 0, 0, 1]
         >>> policy = RandomPolicy({0: gymnasium.spaces.Discrete(3)}, {0: {None: "legal"}})
         >>> policy.reset(seed=7)
         >>> [int(policy.act({"legal": np.array([1, 0, 1])}, ActorID(0, 0))) for _ in range(6)]
-        [0, 2, 0, 0, 0, 2]
+        [2, 2, 2, 2, 2, 0]
     """
 
     def __init__(
