@@ -114,20 +114,17 @@ class EpisodeCollector:
         Raises:
             ValueError: If a value does not fit its space.
         """
-        draft.add(segment)
+        draft.digest(draft.add(segment))
         if self.wants_decisions:
             self._segments[draft].append(segment)
 
-    def finish(self, draft: EpisodeDraft, end: EpisodeEnd, env: StructuredEnv) -> EpisodeRow:
+    def finish(self, draft: EpisodeDraft, end: EpisodeEnd, env: StructuredEnv) -> None:
         """Take in how it ended."""
-        metrics = draft.metrics.figures() if draft.metrics else {}
-        kpis: Mapping[str, float] = {}
-        if draft.keep_events:
-            kpis = env.kpis(draft.events, {key: metric.value for key, metric in metrics.items()})
-        row = draft.row(end, metrics, kpis)
+        draft.finish(end, env)
         segments = self._segments.pop(draft)
-        self._episodes.append(CollectedEpisode(row, self._decisions(segments) if self.wants_decisions else None))
-        return row
+        self._episodes.append(
+            CollectedEpisode(draft.row(), self._decisions(segments) if self.wants_decisions else None)
+        )
 
     def abandon(self, draft: EpisodeDraft) -> None:
         """Forget an episode that will not be finished."""

@@ -17,6 +17,7 @@ from maze.core.env.actor_id import ActorID, StepKey
 from maze.core.env.event import Event, EventRecord, Metric
 from maze.core.env.gym_env import GymEnv
 from maze.core.env.structured_env import StructuredEnv
+from maze.core.recording.episode_draft import EpisodeDraft
 from maze.core.recording.episode_row import EpisodeRow
 from maze.core.recording.recording_writer import RecordingWriter
 from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
@@ -128,7 +129,12 @@ class Played:
     spec: EpisodeSpec
     segments: list[Segment]
     end: EpisodeEnd
-    row: EpisodeRow
+    draft: EpisodeDraft
+
+    @property
+    def row(self) -> EpisodeRow:
+        """What is kept of it when it is committed."""
+        return self.draft.row()
 
     def chained(self, name: str) -> list[Any]:
         return [entry for segment in self.segments for entry in getattr(segment, name)]
@@ -147,7 +153,8 @@ def play(writer: RecordingWriter, env: StructuredEnv, number: int, policy: Rando
 
     limits = LoopSettings(segment_rows=writer.schema.segment_rows)
     end = play_episode(env, spec, limits, take, [0], 0, policy.act)
-    return Played(spec, segments, end, writer.finish(draft, end, env))
+    writer.finish(draft, end, env)
+    return Played(spec, segments, end, draft)
 
 
 def record(
@@ -163,11 +170,16 @@ def record(
 
 
 def write_segment(
-    writer: RecordingWriter, number: int, observations: Sequence[Any], actions: Sequence[Any], **changes: Any
-) -> EpisodeRow:
+    writer: RecordingWriter,
+    number: int,
+    observations: Sequence[Any],
+    actions: Sequence[Any],
+    info: dict[str, Any] | None = None,
+    **changes: Any,
+) -> None:
     """Write an episode of one segment that nobody played."""
     rewards = [0.5] * len(actions)
     segment = Segment(0, list(observations), list(actions), rewards, terminated=True, **changes)
     draft = writer.begin(EpisodeSpec(number, number, number))
     writer.add(draft, segment)
-    return writer.finish(draft, EpisodeEnd(len(actions), True, False, None, {}), StructuredEnv())
+    writer.finish(draft, EpisodeEnd(len(actions), True, False, None, info or {}), StructuredEnv())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tests.core.recording.recorded_runs import Market, cart_pole, play, schema_o
 from maze.core.recording.recording import Recording
 from maze.core.recording.recording_writer import RecordingError, RecordingWriter
 from maze.core.recording.segment import EpisodeSpec, Segment
+from maze.core.recording.trajectory_schema import TrajectorySchema
 
 
 def files(folder: Path) -> set[str]:
@@ -35,6 +37,59 @@ def test_what_was_not_committed_is_removed_on_close(tmp_path: Path) -> None:
     writer = RecordingWriter(tmp_path, "a", schema)
     play(writer, Market(), 0)
     assert len(files(tmp_path)) >= 1
+    writer.close()
+    assert files(tmp_path) == set()
+
+
+def test_what_changes_after_the_end_of_an_episode_is_recorded_as_it_was(tmp_path: Path) -> None:
+    write_run_json(tmp_path, cart_pole())
+    writer = RecordingWriter(tmp_path, "a", schema_of(cart_pole()))
+    buffer, action, info = np.ones((3, 4), np.float32), np.array(1), {"score": 1.0}
+    for number in range(2):
+        write_segment(writer, number, list(buffer), [action, action], info=info)
+        buffer += 1
+        action -= 1
+        info["score"] += 1
+    writer.commit()
+    first, second = Recording(tmp_path)
+    assert (first.actions.tolist(), second.actions.tolist()) == ([1, 1], [0, 0])
+    assert (first.observations == 1).all()
+    assert (second.observations == 2).all()
+    assert [(value == 1).all() for value in first.final_observations.values()] == [True]
+    assert (first.info, second.info) == ({"score": 1.0}, {"score": 2.0})
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()])
+def test_where_a_block_is_not_written_nothing_is_committed_without_it(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise error
+
+    observation = np.zeros(4, np.float32)
+    writer = RecordingWriter(tmp_path, "a", schema_of(cart_pole()))
+    n = writer.schema.block_rows // 2
+    write_segment(writer, 0, [observation] * n, [0] * (n - 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(TrajectorySchema, "to_batch", refuse)
+        with pytest.raises(RecordingError if isinstance(error, Exception) else KeyboardInterrupt):
+            write_segment(writer, 1, [observation] * n, [0] * (n - 1))
+    for _ in range(2):
+        with pytest.raises(RecordingError, match="what was to be written before was not"):
+            writer.commit()
+    writer.close()
+    assert files(tmp_path) == set()
+
+
+def test_a_commit_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    writer = RecordingWriter(tmp_path, "a", schema_of(cart_pole(), segment_rows=2))
+    play(writer, cart_pole(), 0)
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(RecordingError, match=r"cannot write to .*: No space left on device$"):
+        writer.commit()
     writer.close()
     assert files(tmp_path) == set()
 

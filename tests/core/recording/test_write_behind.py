@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from threading import Event, active_count
+from threading import Event, Thread, Timer, active_count
+from time import sleep
 
 import pytest
 
+from maze.core.recording import write_behind
 from maze.core.recording.write_behind import WriteBehind
 
 
@@ -32,17 +34,50 @@ def test_pieces_of_work_are_done_in_order_and_leave_no_thread() -> None:
     assert active_count() == before
 
 
+def test_what_is_under_way_is_waited_for_and_nothing_begins_after_a_stop() -> None:
+    behind, has_begun, may_go_on, done = WriteBehind(), Event(), Event(), list[int]()
+
+    def work() -> None:
+        has_begun.set()
+        may_go_on.wait()
+        done.append(1)
+
+    behind.start(work)
+    has_begun.wait()
+    Timer(0.1, may_go_on.set).start()
+    behind.stop()
+    assert done == [1]
+    behind.start(work)
+    behind.wait()
+    assert done == [1]
+
+
+def test_work_that_an_interrupt_has_hidden_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(Thread):
+        def start(self) -> None:
+            super().start()
+            raise KeyboardInterrupt
+
+    behind, done = WriteBehind(), list[int]()
+    monkeypatch.setattr(write_behind, "Thread", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        behind.start(lambda: done.append(len(done)))
+    behind.stop()
+    so_far = list(done)
+    sleep(0.1)
+    assert done == so_far
+
+
 def fail() -> None:
     raise OSError("no space left")
 
 
-def test_an_error_is_raised_once_by_whoever_waits_next() -> None:
+def test_an_error_is_raised_whenever_it_is_waited_for() -> None:
     behind, done = WriteBehind(), list[int]()
     behind.start(fail)
-    with pytest.raises(OSError, match="no space left"):
-        behind.start(lambda: done.append(1))
+    for _ in range(2):
+        with pytest.raises(OSError, match="no space left"):
+            behind.start(lambda: done.append(1))
+        with pytest.raises(OSError, match="no space left"):
+            behind.wait()
     assert done == []
-    behind.wait()
-    behind.start(fail)
-    with pytest.raises(OSError, match="no space left"):
-        behind.wait()

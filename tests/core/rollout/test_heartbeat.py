@@ -30,8 +30,6 @@ def test_an_episode_begins_with_no_step() -> None:
     heartbeat.beats[heartbeat.position(0)] = 9
     heartbeat.begin(0, 8)
     assert (heartbeat.episode(), heartbeat.step()) == (8, 0)
-    heartbeat.begin(0, 7, n_decisions=9)
-    assert (heartbeat.episode(), heartbeat.step()) == (7, 9)
 
 
 def test_what_one_writes_in_shared_memory_another_reads() -> None:

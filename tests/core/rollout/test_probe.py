@@ -12,7 +12,6 @@ from tests.core.rollout.sample_envs import (
     DictWalk,
     GlobalWalk,
     LeakyWalk,
-    Reset,
     ReusingWalk,
     Step,
     Trade,
@@ -50,25 +49,6 @@ class ReusingDictWalk(Walk):
         return {"place": self.buffer}
 
 
-class RewindingWalk(Walk):
-    """Returns a new observation of every step, but begins the next episode in the last of them."""
-
-    observation_space = spaces.Box(-99, 99, (1,), np.float64)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.latest = np.zeros(1)
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
-        self.latest[:] = 0
-        return super().reset(seed=seed)
-
-    def observe(self) -> Any:
-        if self.n > 0:
-            self.latest = np.array([self.place])
-        return self.latest
-
-
 class UnseededWalk(Walk):
     """Draws from a generator of its own that nobody seeds, but always the same when it is new."""
 
@@ -96,7 +76,6 @@ class EndsAtOnce(Walk):
         ("CartPole-v1", EnvTraits()),
         (ReusingWalk, EnvTraits(copy_observations=True)),
         (ReusingDictWalk, EnvTraits(copy_observations=True)),
-        (RewindingWalk, EnvTraits(copy_observations=True)),
         (GlobalWalk, EnvTraits(seed_globals=True)),
         (LeakyWalk, EnvTraits(fresh=True)),
         (UnseededWalk, EnvTraits(fresh=True)),

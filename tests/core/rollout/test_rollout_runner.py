@@ -442,6 +442,19 @@ def test_on_error(on_error: str, play: Any) -> None:
     assert result.missing == ([] if on_error == "continue" else [2, 3])
 
 
+def test_on_error_stop_is_heard_where_a_value_does_not_fit(play: Any) -> None:
+    seeds = [e.env_seed for e in play(Walk, n_episodes=4)]
+
+    class Second(Walk):
+        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+            _, info = super().reset(seed=seed)
+            return ([1.0, 2.0, 3.0] if seed == seeds[1] else self.observe()), info
+
+    result = play(Second, n_episodes=4, on_error="stop", max_attempts=1)
+    assert [failure.number for failure in result.failures] == [1]
+    assert result.missing == [2, 3]
+
+
 # What cannot work -----------------------------------------------------------------------------------------------------
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from contextlib import nullcontext
-from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from tests.core.rollout.sample_envs import BatchingPolicy, Reset, Step, Walk
@@ -19,7 +16,6 @@ from maze.core.agent.random_policy import RandomPolicy
 from maze.core.recording.recording_writer import RecordingError
 from maze.core.recording.run_directory import RunDirectory
 from maze.core.recording.segment import EpisodeSpec
-from maze.core.rollout import rollout_worker
 from maze.core.rollout.heartbeat import Heartbeat, Phase
 from maze.core.rollout.probe import EnvTraits
 from maze.core.rollout.recipes import EnvRecipe, PolicyRecipe
@@ -204,109 +200,17 @@ def test_the_heartbeat_shows_episode_and_step(tmp_path: Path) -> None:
     assert seen == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
-class Endless(Walk):
-    """Says nothing in its infos, and never ends."""
-
-    def step(self, action: Any) -> Step:
-        observation, reward, *_ = super().step(action)
-        return np.clip(observation, -9, 9), reward, False, False, {}
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Episodes that may wait do so, however long they take."""
-    monkeypatch.setattr(rollout_worker, "LONGEST_WAIT", inf)
-
-
-@pytest.mark.usefixtures("patient")
-def test_episodes_that_have_ended_wait_for_others_but_not_for_too_many(tmp_path: Path) -> None:
-    n_reports: list[int] = []
-
-    class Env(Endless):
-        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
-            n_reports.append(len(working.reports))
-            return super().reset(seed=seed)
-
-    working = Working(Env, tmp_path, max_episode_steps=300)
-    working.run(SPECS)
-    assert n_reports == [0, 0, 0, 0, 4, 4]
-    assert [done.number for done in working.of(Done)] == list(range(6))
-
-
-@pytest.mark.usefixtures("patient")
-def test_one_of_several_that_wait_fails_alone(tmp_path: Path) -> None:
-    class Env(Endless):
-        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
-            self.is_bad = seed == 102
-            return super().reset(seed=seed)
-
-        def observe(self) -> Any:
-            return [1.0, 2.0, 3.0] if self.is_bad and self.n == 2 else super().observe()
-
-    working = Working(Env, tmp_path, max_episode_steps=5)
-    working.run(SPECS)
-    (failed,) = working.of(Failed)
-    assert (failed.number, failed.step) == (2, 2)
-    assert [done.number for done in working.of(Done)] == [0, 1, 3, 4, 5]
-    working.worker.commit()
-    assert working.of(Committed)[0].parts == {"part-w-00001": [0, 1, 3, 4, 5]}
-
-
-@pytest.mark.usefixtures("patient")
-@pytest.mark.parametrize("error", [ValueError("broken"), KeyboardInterrupt()])
-def test_what_waits_is_safe_when_another_breaks_off(error: BaseException, tmp_path: Path) -> None:
-    closed_after: list[int] = []
-
-    class Env(Endless):
-        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
-            if seed == 103:
-                raise error
-            return super().reset(seed=seed)
-
-        def close(self) -> None:
-            closed_after.append(len(working.of(Done)))
-
-    working = Working(Env, tmp_path, max_episode_steps=5)
-    with pytest.raises(KeyboardInterrupt) if isinstance(error, KeyboardInterrupt) else nullcontext():
-        working.run(SPECS[:4])
-    working.worker.commit()
-    assert [done.number for done in working.of(Done)] == [0, 1, 2]
-    assert working.of(Committed)[0].parts == {"part-w-00001": [0, 1, 2]}
-    working.worker.close()
-    assert set(closed_after) == {3}
-
-
-@pytest.mark.usefixtures("patient")
-def test_what_the_next_episode_could_change_does_not_wait(tmp_path: Path) -> None:
-    class Env(Endless):
-        info: dict[str, Any] = {}  # noqa: RUF012 - the peculiarity
-
-        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
-            self.info.clear()
-            return super().reset(seed=seed)
-
-        def step(self, action: Any) -> Step:
-            self.info["n"] = self.n + 1
-            return *super().step(action)[:4], self.info
-
-    working = Working(Env, tmp_path, max_episode_steps=5)
-    working.run(SPECS[:3])
-    working.worker.commit()
-    (path,) = (tmp_path / "episodes").iterdir()
-    assert [dict(info) for info in pq.read_table(path)["info"].to_pylist()] == [{"n": 5.0}] * 3
-
-
-@pytest.mark.usefixtures("patient")
-def test_the_time_that_an_episode_takes_does_not_include_its_waiting(tmp_path: Path) -> None:
-    working = Working(Endless, tmp_path, max_episode_steps=5)
+@pytest.mark.parametrize("agent", [None, BatchingPolicy(3)])
+def test_the_time_of_an_episode_is_its_own(agent: Any, tmp_path: Path) -> None:
+    working = Working(Walk, tmp_path, agent)
     began = monotonic()
     working.run([EpisodeSpec(number, number, number) for number in range(50)])
     passed = monotonic() - began
     working.worker.commit()
     (path,) = (tmp_path / "episodes").iterdir()
     seconds = pq.read_table(path)["seconds"].to_pylist()
-    assert 0 < min(seconds)
-    assert sum(seconds) <= passed
+    assert min(seconds) > 0
+    assert sum(seconds) <= passed * working.worker.policy.n_envs
 
 
 def test_torch_keeps_its_threads_outside() -> None:

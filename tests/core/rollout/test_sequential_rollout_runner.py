@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from tests.core.rollout.sample_envs import BatchingPolicy, Reset, Step, Trade, Walk
 
+from maze.core.recording.part import Part
+from maze.core.recording.trajectory_schema import TrajectorySchema
 from maze.core.rollout.rollout_observer import RolloutObserver
 from maze.core.rollout.rollout_result import RolloutResult
 from maze.core.rollout.seeding import Seeding
@@ -195,6 +197,35 @@ def test_an_episode_that_does_not_end_is_cut_off(way: str, tmp_path: Path) -> No
     assert [episode.number for episode in result] == [0]
     assert result.missing == [1, 2]
     assert not list((tmp_path / "run").rglob("*.tmp"))
+
+
+def test_what_is_on_disk_is_not_missing_also_if_nobody_heard_of_its_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = Part.commit
+
+    def commit_and_interrupt(part: Part) -> list[int]:
+        commit(part)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Part, "commit", commit_and_interrupt)
+    result = SequentialRolloutRunner(n_episodes=4).run_with(Walk, run_dir=tmp_path / "run")
+    assert (result.status, result.missing, len(result.recording)) == ("completed", [], 4)
+
+
+def test_an_interrupt_in_the_midst_of_writing_loses_no_more_than_what_was_not_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    runner = SequentialRolloutRunner(n_episodes=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(TrajectorySchema, "to_batch", interrupt)
+        result = runner.run_with(Walk, run_dir=tmp_path / "run")
+    assert (result.status, result.missing, len(result.recording)) == ("interrupted", [0, 1, 2, 3], 0)
+    assert list(tmp_path.rglob("*.tmp")) == []
+    assert runner.run_with(Walk, run_dir=tmp_path / "run", resume=True).missing == []
 
 
 def test_sigterm_has_its_own_exit_code(tmp_path: Path) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from math import fsum
 from operator import add
 
-from maze.core.env.event import EpisodeMetrics, EventRecord, MetricValue
+from maze.core.env.actor_id import ActorID
+from maze.core.env.event import EpisodeFigures, EpisodeMetrics, EventRecord, MetricValue
+from maze.core.env.structured_env import StructuredEnv
 from maze.core.recording.actor_returns import add_actor_returns
 from maze.core.recording.content_hash import HASH_DIGITS
 from maze.core.recording.episode_row import EpisodeRow, scalar_figures
 from maze.core.recording.part import Part
 from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
 from maze.core.recording.trajectory_schema import PackedSegment, TrajectorySchema
-
-_EMPTY = Segment(0)
 
 
 class EpisodeDraft:
@@ -30,13 +30,18 @@ class EpisodeDraft:
     __slots__ = (
         "_action_counts",
         "_actor_returns",
+        "_end",
+        "_events",
+        "_figures",
         "_hash",
+        "_info",
+        "_kpis",
+        "_metrics",
         "_schema",
+        "_success",
         "episode_return",
-        "events",
         "keep_events",
         "last_segment",
-        "metrics",
         "n_decisions",
         "n_events",
         "part",
@@ -49,44 +54,60 @@ class EpisodeDraft:
         self.episode_return = 0.0
         self.n_decisions = 0
         self.n_events = 0
-        self.metrics: EpisodeMetrics | None = None
         self.keep_events = keep_events
-        self.events: list[EventRecord] = []
-        self.last_segment = _EMPTY
+        self.last_segment: Segment | None = None
         self.part: Part | None = None
         self._schema = schema
+        self._metrics: EpisodeMetrics | None = None
+        self._events: list[EventRecord] = []
         self._hash = sha256(usedforsecurity=False)
         self._action_counts: dict[str, list[int]] = {}
         self._actor_returns: dict[str, float] = {}
 
     def add(self, segment: Segment) -> PackedSegment:
-        """Take in the next stretch of rows.
+        """Take in the next stretch of rows; what comes of it is to be digested then.
 
         Raises:
             ValueError: If a value does not fit its space, or an event its metric; it says which and how.
         """
         packed = self._schema.pack(segment)
-        pieces = self._schema.canonical_pieces(packed)
-        for piece in pieces if self._schema.has_large_rows else [b"".join(pieces)]:
-            self._hash.update(piece)
         self.episode_return += fsum(segment.rewards)
         self.n_decisions += packed.n_decisions
-        self._count_actions(packed)
         if segment.credits is not None or (packed.agent_ids or b"").strip(b"\0"):
             # Rewards are split, or there is more than one agent; all else would say the return again.
             add_actor_returns(self._actor_returns, packed, self._schema.names)
         if segment.events:
-            if self.metrics is None:
-                self.metrics = EpisodeMetrics()
+            if self._metrics is None:
+                self._metrics = EpisodeMetrics()
             for block in packed.events:
-                self.metrics.add_kind(block.event_class, block.events, block.numbers)
+                self._metrics.add_kind(block.event_class, block.events, block.numbers)
             if self.keep_events:
-                self.events += segment.event_records()
+                self._events += segment.event_records()
         return packed
 
-    def row(self, end: EpisodeEnd, metrics: Mapping[str, MetricValue], kpis: Mapping[str, float]) -> EpisodeRow:
-        """Sum the ended episode up."""
+    def digest(self, packed: PackedSegment) -> None:
+        """Hash what was added, and count the actions: whenever there is time, and segment by segment."""
+        pieces = self._schema.canonical_pieces(packed)
+        for piece in pieces if self._schema.has_large_rows else [b"".join(pieces)]:
+            self._hash.update(piece)
+        for index, name, counted in self._schema.counted_actions:
+            counts, seen = counted.counts(packed.actions[index]), self._action_counts.get(name)
+            self._action_counts[name] = counts if seen is None else list(map(add, seen, counts))
+
+    def finish(self, end: EpisodeEnd, env: StructuredEnv) -> None:
+        """Take in how the episode ended.
+
+        Raises:
+            ValueError: If the environment's KPIs cannot be computed.
+        """
+        figures = self._metrics.figures() if self._metrics else {}
+        kpis = _kpis(env, self._events, figures) if self.keep_events else {}
         info, success = scalar_figures(end.info) if end.info else ({}, None)
+        self._end, self._info, self._success, self._figures, self._kpis = end, info, success, figures, kpis
+
+    def row(self) -> EpisodeRow:
+        """Sum the finished episode up."""
+        end = self._end
         # By position, which is faster: error, its step, its traceback and the attempts are those of a failed episode.
         return EpisodeRow(
             *self.spec,
@@ -97,20 +118,31 @@ class EpisodeDraft:
             end.terminated,
             end.truncated,
             end.truncated_by,
-            success,
+            self._success,
             None,
             None,
             None,
             None,
             end.seconds,
-            info,
-            {key: float(value) for key, value in kpis.items()} if kpis else kpis,
-            metrics,
+            self._info,
+            self._kpis,
+            self._figures,
             self._action_counts,
             self._actor_returns,
         )
 
-    def _count_actions(self, packed: PackedSegment) -> None:
-        for index, name, counted in self._schema.counted_actions:
-            counts, seen = counted.counts(packed.actions[index]), self._action_counts.get(name)
-            self._action_counts[name] = counts if seen is None else list(map(add, seen, counts))
+    @property
+    def last_actor(self) -> ActorID:
+        """Who acted last in the finished episode."""
+        return self._end.actor_id
+
+
+def _kpis(env: StructuredEnv, events: Sequence[EventRecord], metrics: Mapping[str, MetricValue]) -> dict[str, float]:
+    try:
+        given = env.kpis(events, EpisodeFigures({key: metric.value for key, metric in metrics.items()}))
+        return {name: float(value) for name, value in given.items()}
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise ValueError(
+            f"kpis() raised {reason}: let it return {{name: number}} for any episode, also for one without events"
+        ) from error

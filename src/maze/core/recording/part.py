@@ -54,13 +54,15 @@ class Part:
         self._end_batches: list[pa.RecordBatch] = []
         self._run_dir, self._schema = run_dir, schema
         self._files: dict[Path, pq.ParquetWriter] = {}
+        self._begun: list[Path] = []
         self._segments = PackedSegments()
         self._behind = WriteBehind()
         self._events: dict[type[Event], list[tuple[int, int, EventBlock]]] = {}
         self._n_events: Counter[type[Event]] = Counter()
         self._last_actors: list[ActorID] = []
         self._event_counts: list[int] = []
-        self._event_files: dict[type[Event], tuple[Path, pa.Schema]] = {}
+        self._event_schemas: dict[type[Event], pa.Schema] = {EpisodeEnded: EPISODE_ENDED_SCHEMA}
+        self._event_files: dict[type[Event], pq.ParquetWriter] = {}
 
     def add_trajectory(self, number: int, packed: PackedSegment) -> None:
         """Add a stretch of an episode's rows."""
@@ -68,17 +70,20 @@ class Part:
         if self._segments.total_rows >= self._schema.block_rows:
             self._write_trajectories()
 
-    def add_events(self, number: int, first_sequence: int, blocks: Sequence[EventBlock]) -> None:
-        """Add a stretch of an episode's events, the first of which is the `first_sequence`-th of the episode.
+    def recordable_events(self, blocks: Sequence[EventBlock]) -> list[EventBlock]:
+        """Events as `add_events` takes them.
 
         Raises:
-            TypeError: If an event has a field that no column can hold, or a value of another type; nothing is added
-                then.
+            TypeError: If an event has a field that no column can hold, or a value of another type.
         """
         for block in blocks:
-            if block.event_class not in self._event_files:
-                self._begin_log(block.event_class)
-        for block in [recordable(block, self._event_files[block.event_class][1]) for block in blocks]:
+            if block.event_class not in self._event_schemas:
+                self._event_schemas[block.event_class] = event_arrow_schema(block.event_class)
+        return [recordable(block, self._event_schemas[block.event_class]) for block in blocks]
+
+    def add_events(self, number: int, first_sequence: int, blocks: Sequence[EventBlock]) -> None:
+        """Add a stretch of an episode's events, the first of which is the `first_sequence`-th of the episode."""
+        for block in blocks:
             self._events.setdefault(block.event_class, []).append((number, first_sequence, block))
             self._n_events[block.event_class] += len(block.steps)
             if self._n_events[block.event_class] >= _EVENTS_PER_BLOCK:
@@ -121,11 +126,11 @@ class Part:
 
     def discard(self) -> None:
         """Forget the part and remove what was written of it."""
-        with suppress(Exception):
-            self._behind.wait()
-        for path, file in self._files.items():
+        self._behind.stop()
+        for file in self._files.values():
             with suppress(OSError):  # a full disk is the likely reason to discard, and the file goes now anyway
                 file.close()
+        for path in self._begun:
             _temporary(path).unlink(missing_ok=True)
         self._files.clear()
 
@@ -159,30 +164,27 @@ class Part:
 
     def _write_rows(self) -> None:
         if self._end_batches:
-            if EpisodeEnded not in self._event_files:
-                self._begin_log(EpisodeEnded)
-            path, schema = self._event_files[EpisodeEnded]
-            self._open(path, schema).write_table(pa.Table.from_batches(self._end_batches))
+            self._event_file(EpisodeEnded).write_table(pa.Table.from_batches(self._end_batches))
         table = pa.concat_tables(self._tables)
         self._open(self._rows_path, table.schema).write_table(table)
         self._tables, self._end_batches = [], []
 
     def _write_events(self, event_class: type[Event]) -> None:
         self._n_events[event_class] = 0
-        self._write_batch(event_class, event_columns(self._events.pop(event_class), self._schema.names))
+        columns = event_columns(self._events.pop(event_class), self._schema.names)
+        batch = columns_to_batch(columns, self._event_schemas[event_class], self.name)
+        self._event_file(event_class).write_batch(batch)
 
-    def _begin_log(self, event_class: type[Event]) -> None:
-        schema = event_arrow_schema(event_class)
-        folder = claim_event_log(self._run_dir / "event_logs", event_class, self.name)
-        self._event_files[event_class] = (folder / f"{self.name}.parquet", schema)
-
-    def _write_batch(self, event_class: type[Event], columns: Sequence[Sequence[Any]]) -> None:
-        path, schema = self._event_files[event_class]
-        self._open(path, schema).write_batch(columns_to_batch(columns, schema, self.name))
+    def _event_file(self, event_class: type[Event]) -> pq.ParquetWriter:
+        if event_class not in self._event_files:
+            log = claim_event_log(self._run_dir / "event_logs", event_class, self.name)
+            self._event_files[event_class] = self._open(log / f"{self.name}.parquet", self._event_schemas[event_class])
+        return self._event_files[event_class]
 
     def _open(self, path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         if path not in self._files:
             _make_folder(path.parent)
+            self._begun.append(path)  # first, for an interrupt may come before the next line has ended
             self._files[path] = pq.ParquetWriter(_temporary(path), schema, **_encodings(schema))
         return self._files[path]
 

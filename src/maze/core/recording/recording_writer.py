@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-from maze.core.env.event import EpisodeFigures, EventRecord, MetricValue
 from maze.core.env.structured_env import StructuredEnv
 from maze.core.recording.episode_draft import EpisodeDraft
-from maze.core.recording.episode_row import EpisodeRow
 from maze.core.recording.part import Part
 from maze.core.recording.segment import EpisodeEnd, EpisodeSpec, Segment
 from maze.core.recording.trajectory_schema import PackedSegment, TrajectorySchema
 
 FIRST_INTERVAL, LONGEST_INTERVAL, INTERVAL_GROWTH = 5.0, 60.0, 1.5
+
+FINISHED_SHARE = 8
+"""Of a block of rows: how many of finished episodes wait to be taken in together."""
 
 
 class RecordingError(Exception):
@@ -51,6 +53,9 @@ class RecordingWriter:
         self._n_parts = 0
         self._part = self._new_part()
         self._own_parts: list[Part] = []
+        self._finished: list[tuple[EpisodeDraft, PackedSegment]] = []
+        self._n_finished_rows = 0
+        self._is_whole = True
         self._interval, self._committed_at = FIRST_INTERVAL, monotonic()
 
     def begin(self, spec: EpisodeSpec, *, keep_events: bool = False) -> EpisodeDraft:
@@ -71,27 +76,30 @@ class RecordingWriter:
             return
         if draft.part is None:
             draft.part = self._new_part()
-        self._write(draft.part, draft, draft.add(segment))
+        packed = draft.add(segment)
+        self._add_events(draft.part, draft, packed)
+        with self._writing():
+            draft.digest(packed)
+            if self._record_trajectory:
+                draft.part.add_trajectory(draft.spec.number, packed)
 
-    def finish(self, draft: EpisodeDraft, end: EpisodeEnd, env: StructuredEnv) -> EpisodeRow:
+    def finish(self, draft: EpisodeDraft, end: EpisodeEnd, env: StructuredEnv) -> None:
         """Take in how an episode ended; it is on disk for good when a commit names it.
 
         Raises:
             ValueError: If a value does not fit its space.
             RecordingError: If the disk does not take it.
         """
-        packed = draft.add(draft.last_segment)
-        metrics = draft.metrics.figures() if draft.metrics else {}
-        kpis: Mapping[str, float] = {}
-        if draft.keep_events:
-            kpis = _kpis(env, draft.events, metrics)
-        row = draft.row(end, metrics, kpis)
-        part = draft.part or self._part
-        self._write(part, draft, packed)
-        part.add_episode(row, end.actor_id if self._record_event_logs else None, draft.n_events)
-        if draft.part is not None:
-            self._own_parts.append(draft.part)
-        return row
+        if draft.last_segment is None:
+            raise ValueError(f"episode {draft.spec.number} has no last segment: add it before the end")
+        packed, draft.last_segment = draft.add(draft.last_segment), None
+        draft.finish(end, env)
+        self._add_events(draft.part or self._part, draft, packed)
+        self._finished.append((draft, packed))
+        self._n_finished_rows += packed.n_rows
+        if draft.part is not None or self._n_finished_rows > self.schema.block_rows // FINISHED_SHARE:
+            with self._writing():
+                self._take_finished()
 
     def abandon(self, draft: EpisodeDraft) -> None:
         """Forget an episode that will not be finished."""
@@ -108,48 +116,62 @@ class RecordingWriter:
         Raises:
             RecordingError: If the disk does not take them.
         """
-        parts, self._own_parts = self._own_parts, []
-        if self._part.numbers:
-            parts.append(self._part)
+        with self._writing():
+            self._take_finished()
+            parts = [*self._own_parts, self._part] if self._part.numbers else self._own_parts
+            committed = {part.name: part.commit() for part in parts}
+        if self._part in parts:
             self._part = self._new_part()
             self._interval = min(self._interval * INTERVAL_GROWTH, LONGEST_INTERVAL)
-        try:
-            committed = {part.name: part.commit() for part in parts}
-        except Exception as error:  # whatever it is, these episodes are lost, and no single one is to blame
-            raise self._error(error) from error
+        self._own_parts = []
         self._committed_at = monotonic()
         return committed
 
     def close(self) -> None:
         """Remove what was not committed."""
-        for part in (self._part, *self._own_parts):
-            part.discard()
-
-    def _error(self, error: Exception) -> RecordingError:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        return RecordingError(f"cannot write to {self._run_dir}: {reason}")
+        for part in (self._part, *self._own_parts, *(draft.part for draft, _ in self._finished)):
+            if part is not None:
+                part.discard()
 
     def _new_part(self) -> Part:
         self._n_parts += 1
         return Part(self._run_dir, f"part-{self._name}-{self._n_parts:05}", self.schema)
 
-    def _write(self, part: Part, draft: EpisodeDraft, packed: PackedSegment) -> None:
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What no single episode is to blame for: where it breaks off, finished ones are not whole, and none is kept.
+
+        Raises:
+            RecordingError: If anything goes wrong, or has before.
+        """
+        if not self._is_whole:
+            raise RecordingError(f"cannot write to {self._run_dir}: what was to be written before was not")
+        self._is_whole = False
         try:
-            if self._record_event_logs and packed.events:
-                part.add_events(draft.spec.number, draft.n_events, packed.events)
-                draft.n_events += sum(len(block.steps) for block in packed.events)
+            yield
+        except Exception as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+            raise RecordingError(f"cannot write to {self._run_dir}: {reason}") from error
+        self._is_whole = True
+
+    def _take_finished(self) -> None:
+        """Digest and write the episodes that have finished: short ones together, for code that has just run is faster.
+
+        They wait as bytes, which nobody else has, and nothing that could be held against an episode is found out here.
+        """
+        for draft, packed in self._finished:
+            draft.digest(packed)
+            part = draft.part or self._part
             if self._record_trajectory:
                 part.add_trajectory(draft.spec.number, packed)
-        except OSError as error:
-            raise self._error(error) from error
+            part.add_episode(draft.row(), draft.last_actor if self._record_event_logs else None, draft.n_events)
+            if draft.part is not None:
+                self._own_parts.append(draft.part)
+        self._finished, self._n_finished_rows = [], 0
 
-
-def _kpis(env: StructuredEnv, events: Sequence[EventRecord], metrics: Mapping[str, MetricValue]) -> Mapping[str, float]:
-    try:
-        given = env.kpis(events, EpisodeFigures({key: metric.value for key, metric in metrics.items()}))
-        return {name: float(value) for name, value in given.items()}
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise ValueError(
-            f"kpis() raised {reason}: let it return {{name: number}} for any episode, also for one without events"
-        ) from error
+    def _add_events(self, part: Part, draft: EpisodeDraft, packed: PackedSegment) -> None:
+        if self._record_event_logs and packed.events:
+            blocks = part.recordable_events(packed.events)
+            with self._writing():
+                part.add_events(draft.spec.number, draft.n_events, blocks)
+            draft.n_events += sum(len(block.steps) for block in blocks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Thread
+from threading import Lock, Thread
 
 
 class WriteBehind:
@@ -22,6 +22,7 @@ class WriteBehind:
         """Begin with nothing to do."""
         self._thread: Thread | None = None
         self._error: BaseException | None = None
+        self._is_working, self._is_stopped = Lock(), False
 
     def start(self, work: Callable[[], object]) -> None:
         """Begin a piece of work when the one before is done.
@@ -30,24 +31,32 @@ class WriteBehind:
             BaseException: What the one before has raised.
         """
         self.wait()
-        self._thread = Thread(target=self._run, args=(work,), name="maze-writer")
-        self._thread.start()
+        thread = Thread(target=self._run, args=(work,), name="maze-writer")
+        thread.start()
+        self._thread = thread
 
     def wait(self) -> None:
         """Wait until everything is done.
 
         Raises:
-            BaseException: What the work has raised; once.
+            BaseException: What the work has raised, again and again: it was not done.
         """
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """Wait for what is under way, and let nothing else begin: what an interrupt has hidden from `start`, say."""
+        with self._is_working:
+            self._is_stopped = True
 
     def _run(self, work: Callable[[], object]) -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            self._error = error
+        with self._is_working:
+            if self._is_stopped:
+                return
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+                self._error = error

@@ -53,11 +53,11 @@ class Heartbeat:
         """Index of the integer that counts a slot's decisions."""
         return 2 + 2 * slot
 
-    def begin(self, slot: int, number: int, n_decisions: int = 0) -> None:
-        """Show that an episode begins in a slot, or goes on behind so many decisions."""
+    def begin(self, slot: int, number: int) -> None:
+        """Show that an episode begins in a slot."""
         beats = self.beats
         beats[1 + 2 * slot] = number
-        beats[2 + 2 * slot] = n_decisions
+        beats[2 + 2 * slot] = 0
         beats[0] = slot
 
     def enter(self, phase: Phase) -> None:

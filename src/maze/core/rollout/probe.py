@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from maze.core.agent.random_policy import RandomPolicy
-from maze.core.env.actor_id import FLAT_ACTOR, ActorID
+from maze.core.env.actor_id import ActorID
 from maze.core.env.structured_env import StructuredEnv
 from maze.core.recording.segment import EpisodeSpec, Segment
 from maze.core.recording.trajectory_schema import TrajectorySchema
@@ -59,9 +59,8 @@ def probe_env(recipe: EnvRecipe, *, fresh: bool = False) -> EnvTraits:
         traits = replace(traits, copy_observations=fresh_play.rewrites, seed_globals=fresh_play.draws_globally)
         if traits.copy_observations or traits.seed_globals:
             first = fresh_play.again(traits)
-        if not traits.fresh:
-            is_other = first != used_play.play(traits)
-            traits = replace(traits, copy_observations=used_play.rewrites or traits.copy_observations, fresh=is_other)
+        if not traits.fresh and first != used_play.play(traits):
+            traits = replace(traits, fresh=True)
         if traits.fresh:
             traits = replace(traits, reproducible=fresh_play.again(traits) == first)
     finally:
@@ -85,10 +84,9 @@ class _Probe:
         self._env: StructuredEnv | None = None
         self.rewrites = False
         self.draws_globally = False
-        self._returned: list[tuple[Any, Any, bytes]] = []
 
     def play(self, traits: EnvTraits) -> bytes:
-        self._env, self._returned = self._recipe(), []
+        self._env = self._recipe()
         if self._used:
             self._steps(self._env, _OTHER_SPEC, traits)
         return self._steps(self._env, _SPEC, traits)
@@ -111,30 +109,17 @@ class _Probe:
         before = global_generators()
         segments: list[Segment] = []
         settings = LoopSettings(PROBED_STEPS, copy_observations=traits.copy_observations)
-        before_reset, self._returned = self._returned, []
-
-        def note(observation: Any, actor: ActorID) -> None:
-            codec = schema.observation_codecs[schema.key_index[actor.step_key]]
-            self._returned.append((codec, observation, _frozen(codec, observation)))
+        seen: list[tuple[Any, Any, bytes]] = []
 
         def act(observation: Any, actor: ActorID, slot: int) -> Any:
-            self.rewrites |= any(map(_is_rewritten, self._returned[-2:]))
-            note(observation, actor)
+            codec = schema.observation_codecs[schema.key_index[actor.step_key]]
+            self.rewrites |= any(_frozen(its, earlier) != frozen for its, earlier, frozen in seen[-2:])
+            seen.append((codec, observation, _frozen(codec, observation)))
             return policy.act(observation, actor, slot)
 
         play_episode(env, spec, settings, segments.append, [0] * 3, 2, act)
         self.draws_globally |= global_generators() != before
-        self.rewrites |= any(map(_is_rewritten, before_reset))
-        last = segments[-1]
-        actors = [FLAT_ACTOR] * len(last.observations) if last.actors is None else last.actors
-        for observation, actor in list(zip(last.observations, actors, strict=True))[len(last.actions) :]:
-            note(observation, actor)
         return b"".join(piece for segment in segments for piece in schema.canonical_pieces(schema.pack(segment)))
-
-
-def _is_rewritten(returned: tuple[Any, Any, bytes]) -> bool:
-    codec, observation, frozen = returned
-    return _frozen(codec, observation) != frozen
 
 
 def _frozen(codec: Any, observation: Any) -> bytes:

@@ -225,8 +225,8 @@ class _Replay:
     def report(self) -> ReplayReport:
         """Sum up; what no comparison has seen, the hash tells."""
         if self._first is None and self._end is not None:
-            row = self._draft.row(self._end, {}, {})
-            if row.hash != self._episode.hash:
+            self._draft.finish(self._end, self._env)
+            if self._draft.row().hash != self._episode.hash:
                 self._differ(self._n - 1, "the hash of the episode, though its decisions agree: events, or who is done")
         return ReplayReport(self._n, self._first, self._what)
 
@@ -246,7 +246,7 @@ class _Replay:
         """Take in a stretch of what happens now: its hash, while everything agrees."""
         self._last = segment
         if self._first is None:
-            self._draft.add(segment)
+            self._draft.digest(self._draft.add(segment))
 
     def _compare_decision(self, actor: ActorID, time: int, observation: Any) -> None:
         before = self._n - 1  # which has led here

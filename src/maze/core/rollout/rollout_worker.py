@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator, MutableSequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from maze.core.agent.policy import StructuredPolicy
 from maze.core.env.actor_id import ActorID
@@ -42,10 +40,6 @@ LoopArguments: TypeAlias = tuple[
 ]
 
 
-LONGEST_WAIT = 0.02
-"""Seconds for which short episodes that have ended may wait to be taken in together."""
-
-
 class EpisodeWriter(Protocol):
     """What takes the episodes of a worker; as a rule a `RecordingWriter`."""
 
@@ -55,7 +49,7 @@ class EpisodeWriter(Protocol):
     def add(self, draft: EpisodeDraft, segment: Segment) -> None:
         """Take in the next stretch of its rows."""
 
-    def finish(self, draft: EpisodeDraft, end: EpisodeEnd, env: StructuredEnv) -> object:
+    def finish(self, draft: EpisodeDraft, end: EpisodeEnd, env: StructuredEnv) -> None:
         """Take in how it ended."""
 
     def abandon(self, draft: EpisodeDraft) -> None:
@@ -79,14 +73,6 @@ class _Play:
     loop: EpisodePlay
     observation: Any = None
     actor_id: ActorID | None = None
-
-
-class _Ended(NamedTuple):
-    """An episode that was played to its end, and waits to be taken in."""
-
-    draft: EpisodeDraft
-    end: EpisodeEnd
-    n_decisions: int
 
 
 class RolloutWorker:
@@ -135,9 +121,6 @@ class RolloutWorker:
         self._writer = self._recording_writer(name) if make_writer is None else make_writer(self._schema)
         self._drafts: dict[int, EpisodeDraft] = {}
         self._plays: dict[int, _Play] = {}
-        self._ended: deque[_Ended] = deque()
-        self._n_ended = 0
-        self._settled_at = 0.0
 
     @property
     def env_step_limit(self) -> int | None:
@@ -154,7 +137,6 @@ class RolloutWorker:
             if self._n_envs == 1 or self._show is not None:  # several at once cannot be watched
                 while (spec := source()) is not None:
                     self._play_alone(spec)
-                self._settle()
             else:
                 self._play_together(source)
         self.heartbeat.enter(Phase.IDLE)
@@ -165,7 +147,6 @@ class RolloutWorker:
         Raises:
             RecordingError: If the disk does not take them.
         """
-        self._settle()
         self.heartbeat.enter(Phase.COMMITTING)
         parts = self._writer.commit()
         if parts:
@@ -176,8 +157,6 @@ class RolloutWorker:
         """Close the environments and remove what was not committed."""
         for slot in list(self._drafts):
             self._abandon(slot)
-        for ended in self._ended:
-            self._writer.abandon(ended.draft)
         self._writer.close()
         for env in self._envs.values():
             self._close_env(env)
@@ -198,35 +177,9 @@ class RolloutWorker:
             draft = self._begin(spec, 0)
             act = self.policy.act if self._exact_actions is None else self._act_exactly
             end = play_episode(*self._loop_arguments(draft, 0), act if self._show is None else self._showing(spec, act))
+            self._end(0, draft, end)
         except BaseException as error:  # noqa: BLE001 - an environment may raise anything at all, SystemExit included
             self._fail(0, spec, error)
-            return
-        del self._drafts[0]
-        ended = _Ended(draft, end, self.heartbeat.step(0))
-        self._ended.append(ended)
-        self._n_ended += ended.n_decisions
-        if self._has_to_settle(ended):
-            self._settle()
-            self._commit_if_due()
-
-    def _has_to_settle(self, ended: _Ended) -> bool:
-        """Whether episodes have waited for long enough, or the next one may change what there is to say of this one."""
-        draft, traits = ended.draft, self._job.traits
-        if ended.end.info or draft.last_segment.events or self._has_kpis or traits.fresh or self._show is not None:
-            return True
-        return self._n_ended > self._schema.block_rows // 8 or monotonic() - self._settled_at > LONGEST_WAIT
-
-    def _settle(self) -> None:
-        """Take in the episodes that have ended: short ones together, for code that has just run runs faster."""
-        while self._ended:
-            draft, end, n_decisions = self._ended.popleft()
-            self._drafts[0] = draft
-            self.heartbeat.begin(0, draft.spec.number, n_decisions)
-            try:
-                self._end(0, draft, end)
-            except BaseException as error:  # noqa: BLE001 - as above
-                self._fail(0, draft.spec, error)
-        self._n_ended, self._settled_at = 0, monotonic()
 
     def _play_together(self, source: Source) -> None:
         """Play as many episodes as there are slots, the policy deciding for all of them at once."""
@@ -267,7 +220,6 @@ class RolloutWorker:
         play = self._plays.pop(slot)
         try:
             self._end(slot, play.draft, end)
-            self._commit_if_due()
         except BaseException as error:  # noqa: BLE001 - as above
             self._fail(slot, play.draft.spec, error)
 
@@ -332,8 +284,6 @@ class RolloutWorker:
             raise DecisionError(one_line(error), max(step - 1, 0), end.actor_id) from error
         del self._drafts[slot]
         self._report(Done(draft.spec.number, draft.episode_return, end.length))
-
-    def _commit_if_due(self) -> None:
         if self._writer.is_commit_due():
             self.commit()
 
@@ -363,7 +313,6 @@ class RolloutWorker:
             self._writer.abandon(draft)
 
     def _renew(self, slot: int) -> None:
-        self._settle()  # what has ended may hold arrays of the environment's
         self._close_env(self._envs[slot])
         self._build(slot)
 

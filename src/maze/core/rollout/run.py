@@ -21,7 +21,7 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
-from maze.core.arrow_arrays import float_array
+from maze.core.arrow_arrays import float_array, numpy_array
 from maze.core.recording.episode_row import EpisodeRow
 from maze.core.recording.part import Part
 from maze.core.recording.recording import Recording
@@ -186,13 +186,14 @@ class Run:
         failures = sorted(ledger.failures, key=attrgetter("number"))
         with self._on_a_disk_that_may_be_full():
             self._record_failures(failures)
-        missing = ledger.unsettled
-        status: RolloutStatus = "failed" if missing or failures else "completed"
-        if missing and interruption.count:
-            status = "interrupted"
         if not (self.directory.path / "run.json").exists():
             self.directory.write_json("run.json", self.metadata)
         recording = Recording(self.directory.path)
+        # An interrupt may have come after the commit of an episode and before the ledger heard of it.
+        missing: list[int] = np.setdiff1d(ledger.unsettled, numpy_array(recording.episodes["number"])).tolist()
+        status: RolloutStatus = "failed" if missing or failures else "completed"
+        if missing and interruption.count:
+            status = "interrupted"
         statistics = compute_statistics(recording.episodes)
         result = RolloutResult(
             run_dir=self.directory.path,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -82,7 +83,8 @@ class SequentialRolloutRunner(RolloutRunner):
                 worker.run(next_spec)
                 worker.commit()
         except KeyboardInterrupt:
-            worker.commit()
+            with suppress(RecordingError):  # where it broke off a write: those episodes are missing then
+                worker.commit()
             raise
         except Exception as error:
             raise stopped_by(error) from error
