@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from hashlib import sha256
 from typing import Any
 
+import cloudpickle
 import gymnasium
 import numpy as np
 import pytest
@@ -139,6 +141,17 @@ def test_the_space_itself_is_left_alone() -> None:
     policy.reset(1)
     draw(policy, 10)
     assert space.sample() == expected.sample()
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_one_that_has_played_can_be_copied_and_sent_elsewhere(name: str) -> None:
+    policy = RandomPolicy({0: SPACES[name]})
+    policy.reset(seed=1)
+    policy.act(None, ActorID(0, 0))
+    for copied in (deepcopy(policy), cloudpickle.loads(cloudpickle.dumps(policy))):
+        policy.reset(seed=2)
+        copied.reset(seed=2)
+        assert repr(copied.act(None, ActorID(0, 0))) == repr(policy.act(None, ActorID(0, 0)))
 
 
 def test_actions_are_objects_of_their_own() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,7 @@ import numpy as np
 import pytest
 from tests.core.recording.recorded_runs import Market, cart_pole, play, schema_of, write_run_json, write_segment
 
+from maze.core.env.event import Event
 from maze.core.recording.recording import Recording
 from maze.core.recording.recording_writer import RecordingError, RecordingWriter
 from maze.core.recording.segment import EpisodeSpec, Segment
@@ -59,6 +64,47 @@ def test_what_changes_after_the_end_of_an_episode_is_recorded_as_it_was(tmp_path
     assert (first.info, second.info) == ({"score": 1.0}, {"score": 2.0})
 
 
+@dataclass(frozen=True)
+class Routed(Event):
+    """Where somebody has gone; as a list, which its environment may go on with."""
+
+    path: list[int]
+
+
+def test_events_count_as_they_were_emitted_and_are_not_held(tmp_path: Path) -> None:
+    def write(writer: RecordingWriter, number: int, path: list[int]) -> Callable[[], object]:
+        event = Routed(path)
+        write_segment(writer, number, [np.zeros(4, np.float32)] * 2, [0], events=[event], event_steps=[0])
+        return weakref.ref(event)
+
+    write_run_json(tmp_path, cart_pole())
+    writer, path = RecordingWriter(tmp_path, "a", schema_of(cart_pole())), [1]
+    event = write(writer, 0, path)
+    path.append(2)
+    write(writer, 1, path)
+    assert event() is None
+    writer.commit()
+    alone = RecordingWriter(tmp_path, "b", schema_of(cart_pole()))
+    write(alone, 2, [1])
+    alone.commit()
+    first, second, same = Recording(tmp_path)
+    assert [record.event.path for episode in (first, second) for record in episode.events(Routed)] == [[1], [1, 2]]
+    assert (first.hash == same.hash, first.hash == second.hash) == (True, False)
+
+
+@pytest.mark.parametrize("name", [3, "\ud800"])
+def test_a_figure_whose_name_cannot_be_written_fails_its_own_episode(name: Any, tmp_path: Path) -> None:
+    class Misnaming(Market):
+        def kpis(self, events: object, metrics: object) -> dict[Any, float]:
+            return {name: 1.0}
+
+    writer = RecordingWriter(tmp_path, "a", schema_of(Market()))
+    with pytest.raises(ValueError, match=re.escape(f"a figure is named {name!r}: name it by a string")):
+        play(writer, Misnaming(), 0)
+    play(writer, Market(), 1)
+    assert list(writer.commit().values()) == [[1]]
+
+
 @pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()])
 def test_where_a_block_is_not_written_nothing_is_committed_without_it(
     error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -75,7 +121,7 @@ def test_where_a_block_is_not_written_nothing_is_committed_without_it(
         with pytest.raises(RecordingError if isinstance(error, Exception) else KeyboardInterrupt):
             write_segment(writer, 1, [observation] * n, [0] * (n - 1))
     for _ in range(2):
-        with pytest.raises(RecordingError, match="what was to be written before was not"):
+        with pytest.raises(RecordingError, match="an earlier write broke off"):
             writer.commit()
     writer.close()
     assert files(tmp_path) == set()

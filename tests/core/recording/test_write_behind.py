@@ -47,9 +47,21 @@ def test_what_is_under_way_is_waited_for_and_nothing_begins_after_a_stop() -> No
     Timer(0.1, may_go_on.set).start()
     behind.stop()
     assert done == [1]
-    behind.start(work)
-    behind.wait()
+    with pytest.raises(RuntimeError, match="stopped"):
+        behind.start(work)
     assert done == [1]
+
+
+def test_where_there_can_be_no_more_threads_it_is_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refused(Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    behind, done = WriteBehind(), list[int]()
+    monkeypatch.setattr(write_behind, "Thread", Refused)
+    behind.start(lambda: done.append(1))
+    assert done == [1]
+    behind.wait()
 
 
 def test_work_that_an_interrupt_has_hidden_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

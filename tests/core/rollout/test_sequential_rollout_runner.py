@@ -13,9 +13,11 @@ import av
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium import spaces
 from tests.core.rollout.sample_envs import BatchingPolicy, Reset, Step, Trade, Walk
 
 from maze.core.recording.part import Part
+from maze.core.recording.recording_writer import RecordingWriter
 from maze.core.recording.trajectory_schema import TrajectorySchema
 from maze.core.rollout.rollout_observer import RolloutObserver
 from maze.core.rollout.rollout_result import RolloutResult
@@ -211,6 +213,61 @@ def test_what_is_on_disk_is_not_missing_also_if_nobody_heard_of_its_commit(
     monkeypatch.setattr(Part, "commit", commit_and_interrupt)
     result = SequentialRolloutRunner(n_episodes=4).run_with(Walk, run_dir=tmp_path / "run")
     assert (result.status, result.missing, len(result.recording)) == ("completed", [], 4)
+
+
+class Large(Walk):
+    """Has episodes of several segments, which have parts of their own."""
+
+    observation_space = spaces.Box(0, 99, (2**18,), np.float64)
+
+    def observe(self) -> Any:
+        return np.full(2**18, self.n, np.float64)
+
+    def step(self, action: Any) -> Step:
+        observation, reward, *_ = super().step(action)
+        return observation, reward, self.n == 20, False, {}
+
+
+@pytest.mark.parametrize("place", ["_writing", "finish"])
+def test_an_interrupt_at_the_end_of_a_long_episode_leaves_it_whole(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt_at_the_end(writer: RecordingWriter, *arguments: Any) -> Any:
+        if place == "_writing" and not writer._finished:
+            return method(writer, *arguments)
+        if place == "finish":
+            method(writer, *arguments)
+        patch.undo()
+        raise KeyboardInterrupt
+
+    runner, method = SequentialRolloutRunner(n_episodes=2), getattr(RecordingWriter, place)
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordingWriter, place, interrupt_at_the_end)
+        result = runner.run_with(Large, run_dir=tmp_path / "run")
+    assert (result.status, result.missing, result.recording.damaged) == ("interrupted", [1], [])
+    resumed = runner.run_with(Large, run_dir=tmp_path / "run", resume=True)
+    assert (resumed.missing, resumed.recording.damaged) == ([], [])
+    assert [len(episode.observations) for episode in resumed] == [20, 20]
+
+
+def test_a_full_disk_is_told_of_at_an_interrupt_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(part: Part) -> list[int]:
+        raise OSError(28, "No space left on device")
+
+    class Interrupting(Walk):
+        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
+            if built:
+                raise KeyboardInterrupt
+            return super().reset(seed=seed)
+
+    built: list[int] = []
+    observer = Notes()
+    monkeypatch.setattr(Part, "commit", refuse)
+    runner = SequentialRolloutRunner(n_episodes=2)
+    monkeypatch.setattr(observer, "episode_done", lambda *_: built.append(1))
+    result = runner.run_with(Interrupting, run_dir=tmp_path / "run", observer=observer)
+    assert (result.status, result.missing) == ("interrupted", [0, 1])
+    assert observer.lines == [f"cannot write to {tmp_path / 'run'}: No space left on device"]
 
 
 def test_an_interrupt_in_the_midst_of_writing_loses_no_more_than_what_was_not_committed(

@@ -75,6 +75,10 @@ class RandomPolicy(StructuredPolicy):
         if self._masks:  # others do not pay for the question
             self.act = self._act_legally  # type: ignore[method-assign]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the streams, which cannot be copied: a copy begins with its own reset."""
+        return {**self.__dict__, "_streams": {}, "_draws": {}}
+
     def reset(self, seed: int, slot: int = 0) -> None:
         """Begin a new stream of actions for each step key."""
         self._streams[slot] = {key: make(seed) for key, make in self._makers}

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from math import fsum
 from operator import add
+from typing import Any
 
-from maze.core.env.actor_id import ActorID
+from maze.core.env.actor_id import FLAT_ACTOR
 from maze.core.env.event import EpisodeFigures, EpisodeMetrics, EventRecord, MetricValue
 from maze.core.env.structured_env import StructuredEnv
 from maze.core.recording.actor_returns import add_actor_returns
@@ -30,17 +31,14 @@ class EpisodeDraft:
     __slots__ = (
         "_action_counts",
         "_actor_returns",
-        "_end",
         "_events",
-        "_figures",
         "_hash",
-        "_info",
-        "_kpis",
+        "_keep_events",
         "_metrics",
         "_schema",
-        "_success",
+        "_summary",
         "episode_return",
-        "keep_events",
+        "last_actor",
         "last_segment",
         "n_decisions",
         "n_events",
@@ -54,15 +52,16 @@ class EpisodeDraft:
         self.episode_return = 0.0
         self.n_decisions = 0
         self.n_events = 0
-        self.keep_events = keep_events
         self.last_segment: Segment | None = None
         self.part: Part | None = None
-        self._schema = schema
+        self._schema, self._keep_events = schema, keep_events
         self._metrics: EpisodeMetrics | None = None
         self._events: list[EventRecord] = []
         self._hash = sha256(usedforsecurity=False)
         self._action_counts: dict[str, list[int]] = {}
         self._actor_returns: dict[str, float] = {}
+        self._summary: tuple[Any, ...] = ()
+        self.last_actor = FLAT_ACTOR
 
     def add(self, segment: Segment) -> PackedSegment:
         """Take in the next stretch of rows; what comes of it is to be digested then.
@@ -81,7 +80,7 @@ class EpisodeDraft:
                 self._metrics = EpisodeMetrics()
             for block in packed.events:
                 self._metrics.add_kind(block.event_class, block.events, block.numbers)
-            if self.keep_events:
+            if self._keep_events:
                 self._events += segment.event_records()
         return packed
 
@@ -95,46 +94,41 @@ class EpisodeDraft:
             self._action_counts[name] = counts if seen is None else list(map(add, seen, counts))
 
     def finish(self, end: EpisodeEnd, env: StructuredEnv) -> None:
-        """Take in how the episode ended.
+        """Take in how the episode ended, and who acted last.
 
         Raises:
-            ValueError: If the environment's KPIs cannot be computed.
+            ValueError: If the environment's KPIs cannot be computed, or a figure has a name that cannot be written.
         """
-        figures = self._metrics.figures() if self._metrics else {}
-        kpis = _kpis(env, self._events, figures) if self.keep_events else {}
+        metrics = self._metrics.figures() if self._metrics else {}
+        kpis = _kpis(env, self._events, metrics) if self._keep_events else {}
         info, success = scalar_figures(end.info) if end.info else ({}, None)
-        self._end, self._info, self._success, self._figures, self._kpis = end, info, success, figures, kpis
-
-    def row(self) -> EpisodeRow:
-        """Sum the finished episode up."""
-        end = self._end
+        for name in (*info, *kpis, *metrics):
+            _check_name(name)
+        self.last_actor = end.actor_id
+        self._metrics, self._events = None, []  # which may be large, and the draft may wait
         # By position, which is faster: error, its step, its traceback and the attempts are those of a failed episode.
-        return EpisodeRow(
-            *self.spec,
-            self._hash.hexdigest()[:HASH_DIGITS],
+        self._summary = (
             end.length,
             self.n_decisions,
             self.episode_return,
             end.terminated,
             end.truncated,
             end.truncated_by,
-            self._success,
+            success,
             None,
             None,
             None,
             None,
             end.seconds,
-            self._info,
-            self._kpis,
-            self._figures,
-            self._action_counts,
-            self._actor_returns,
+            info,
+            kpis,
+            metrics,
         )
 
-    @property
-    def last_actor(self) -> ActorID:
-        """Who acted last in the finished episode."""
-        return self._end.actor_id
+    def row(self) -> EpisodeRow:
+        """Sum the finished episode up, when all of it is digested."""
+        digits = self._hash.hexdigest()[:HASH_DIGITS]
+        return EpisodeRow._make((*self.spec, digits, *self._summary, self._action_counts, self._actor_returns))
 
 
 def _kpis(env: StructuredEnv, events: Sequence[EventRecord], metrics: Mapping[str, MetricValue]) -> dict[str, float]:
@@ -146,3 +140,10 @@ def _kpis(env: StructuredEnv, events: Sequence[EventRecord], metrics: Mapping[st
         raise ValueError(
             f"kpis() raised {reason}: let it return {{name: number}} for any episode, also for one without events"
         ) from error
+
+
+def _check_name(name: object) -> None:
+    try:
+        name.encode()  # type: ignore[attr-defined]
+    except (AttributeError, UnicodeEncodeError) as error:
+        raise ValueError(f"a figure is named {name!r}: name it by a string that UTF-8 can hold") from error

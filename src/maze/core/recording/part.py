@@ -202,14 +202,14 @@ def claim_event_log(folder: Path, event_class: type[Event], claimant: str) -> Pa
     log = folder / event_class.__name__
     _make_folder(log)
     claim = log / f".{claimant}.tmp"
-    claim.write_text(qualified)
     try:
+        claim.write_text(qualified)
         os.link(claim, log / ".event")
     except FileExistsError:
         if (log / ".event").read_text() != qualified:
             return folder / qualified
     finally:
-        claim.unlink()
+        claim.unlink(missing_ok=True)
     return log
 
 

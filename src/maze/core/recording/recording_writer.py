@@ -16,7 +16,7 @@ from maze.core.recording.trajectory_schema import PackedSegment, TrajectorySchem
 FIRST_INTERVAL, LONGEST_INTERVAL, INTERVAL_GROWTH = 5.0, 60.0, 1.5
 
 FINISHED_SHARE = 8
-"""Of a block of rows: how many of finished episodes wait to be taken in together."""
+"""Of a block of rows: how many rows and events of finished episodes wait to be written together."""
 
 
 class RecordingError(Exception):
@@ -53,8 +53,8 @@ class RecordingWriter:
         self._n_parts = 0
         self._part = self._new_part()
         self._own_parts: list[Part] = []
-        self._finished: list[tuple[EpisodeDraft, PackedSegment]] = []
-        self._n_finished_rows = 0
+        self._finished: list[tuple[Part, EpisodeDraft, PackedSegment]] = []
+        self._n_waiting = 0
         self._is_whole = True
         self._interval, self._committed_at = FIRST_INTERVAL, monotonic()
 
@@ -76,12 +76,9 @@ class RecordingWriter:
             return
         if draft.part is None:
             draft.part = self._new_part()
-        packed = draft.add(segment)
-        self._add_events(draft.part, draft, packed)
+        packed = self._pack(draft.part, draft, segment)
         with self._writing():
-            draft.digest(packed)
-            if self._record_trajectory:
-                draft.part.add_trajectory(draft.spec.number, packed)
+            self._write(draft.part, draft, packed)
 
     def finish(self, draft: EpisodeDraft, end: EpisodeEnd, env: StructuredEnv) -> None:
         """Take in how an episode ended; it is on disk for good when a commit names it.
@@ -92,12 +89,13 @@ class RecordingWriter:
         """
         if draft.last_segment is None:
             raise ValueError(f"episode {draft.spec.number} has no last segment: add it before the end")
-        packed, draft.last_segment = draft.add(draft.last_segment), None
+        own, last = draft.part, draft.last_segment
+        packed = self._pack(own or self._part, draft, last)
         draft.finish(end, env)
-        self._add_events(draft.part or self._part, draft, packed)
-        self._finished.append((draft, packed))
-        self._n_finished_rows += packed.n_rows
-        if draft.part is not None or self._n_finished_rows > self.schema.block_rows // FINISHED_SHARE:
+        draft.part = draft.last_segment = None  # it is the queue's from here on; no interrupt comes between the lines
+        self._finished.append((own or self._part, draft, packed))
+        self._n_waiting += packed.n_rows + len(last.events)
+        if own is not None or self._n_waiting > self.schema.block_rows // FINISHED_SHARE:
             with self._writing():
                 self._take_finished()
 
@@ -129,9 +127,8 @@ class RecordingWriter:
 
     def close(self) -> None:
         """Remove what was not committed."""
-        for part in (self._part, *self._own_parts, *(draft.part for draft, _ in self._finished)):
-            if part is not None:
-                part.discard()
+        for part in {self._part, *self._own_parts, *(part for part, _, _ in self._finished)}:
+            part.discard()
 
     def _new_part(self) -> Part:
         self._n_parts += 1
@@ -145,7 +142,7 @@ class RecordingWriter:
             RecordingError: If anything goes wrong, or has before.
         """
         if not self._is_whole:
-            raise RecordingError(f"cannot write to {self._run_dir}: what was to be written before was not")
+            raise RecordingError(f"cannot write to {self._run_dir}: an earlier write broke off")
         self._is_whole = False
         try:
             yield
@@ -154,24 +151,26 @@ class RecordingWriter:
             raise RecordingError(f"cannot write to {self._run_dir}: {reason}") from error
         self._is_whole = True
 
+    def _pack(self, part: Part, draft: EpisodeDraft, segment: Segment) -> PackedSegment:
+        """Whatever can be held against the episode is found out here, and nothing that is packed is anybody else's."""
+        packed = draft.add(segment)
+        if not packed.events:
+            return packed
+        return packed._replace(events=part.recordable_events(packed.events) if self._record_event_logs else ())
+
     def _take_finished(self) -> None:
-        """Digest and write the episodes that have finished: short ones together, for code that has just run is faster.
-
-        They wait as bytes, which nobody else has, and nothing that could be held against an episode is found out here.
-        """
-        for draft, packed in self._finished:
-            draft.digest(packed)
-            part = draft.part or self._part
-            if self._record_trajectory:
-                part.add_trajectory(draft.spec.number, packed)
+        """Write the episodes that have finished: short ones together, for code that has just run is faster."""
+        for part, draft, packed in self._finished:
+            self._write(part, draft, packed)
             part.add_episode(draft.row(), draft.last_actor if self._record_event_logs else None, draft.n_events)
-            if draft.part is not None:
-                self._own_parts.append(draft.part)
-        self._finished, self._n_finished_rows = [], 0
+            if part is not self._part:
+                self._own_parts.append(part)
+        self._finished, self._n_waiting = [], 0
 
-    def _add_events(self, part: Part, draft: EpisodeDraft, packed: PackedSegment) -> None:
-        if self._record_event_logs and packed.events:
-            blocks = part.recordable_events(packed.events)
-            with self._writing():
-                part.add_events(draft.spec.number, draft.n_events, blocks)
-            draft.n_events += sum(len(block.steps) for block in blocks)
+    def _write(self, part: Part, draft: EpisodeDraft, packed: PackedSegment) -> None:
+        draft.digest(packed)
+        if packed.events:
+            part.add_events(draft.spec.number, draft.n_events, packed.events)
+            draft.n_events += sum(len(block.steps) for block in packed.events)
+        if self._record_trajectory:
+            part.add_trajectory(draft.spec.number, packed)

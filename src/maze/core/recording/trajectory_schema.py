@@ -73,6 +73,9 @@ class PackedSegment(NamedTuple):
 
     events: Sequence[EventBlock]
 
+    event_bytes: bytes
+    """What the events add to the hash, taken at once: their fields may be lists that the environment goes on with."""
+
     outputs: PackedOutputs | None
     """What the policy told of the decisions; None: it is not recorded."""
 
@@ -212,6 +215,7 @@ class TrajectorySchema:
         if self.space_check is not None:
             self.space_check(segment, keys, self.observation_codecs, observations)
         rewards = array("d", segment.rewards).tobytes()
+        events = pack_events(segment, keys, agent_ids, times) if segment.events else ()
         return PackedSegment(
             segment.start,
             n,
@@ -224,7 +228,8 @@ class TrajectorySchema:
             rewards,
             rewards if keys is None else pack_credits(segment, rewards),
             *(pack_ends(segment) if keys is None else pack_departures(segment)),
-            pack_events(segment, keys, agent_ids, times) if segment.events else (),
+            events,
+            b"".join(piece for block in events for piece in block.canonical_bytes()) if events else b"",
             None if self.outputs is None else self.outputs.pack(segment, keys),
         )
 
@@ -238,9 +243,7 @@ class TrajectorySchema:
             pieces += (packed.keys, packed.agent_ids, packed.times)
         for codec, samples in zip(self._codecs, (*packed.observations, *packed.actions), strict=True):
             pieces += codec.packed_bytes(samples)
-        pieces += (packed.rewards, packed.terminated, packed.truncated)
-        for block in packed.events:
-            pieces += block.canonical_bytes()
+        pieces += (packed.rewards, packed.terminated, packed.truncated, packed.event_bytes)
         return pieces
 
     @property

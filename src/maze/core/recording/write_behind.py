@@ -28,12 +28,18 @@ class WriteBehind:
         """Begin a piece of work when the one before is done.
 
         Raises:
-            BaseException: What the one before has raised.
+            BaseException: What the one before has raised; or this one, where there can be no more threads.
         """
         self.wait()
+        if self._is_stopped:
+            raise RuntimeError("it has been stopped")
         thread = Thread(target=self._run, args=(work,), name="maze-writer")
-        thread.start()
-        self._thread = thread
+        try:
+            thread.start()
+        except RuntimeError:
+            work()
+        else:
+            self._thread = thread
 
     def wait(self) -> None:
         """Wait until everything is done.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from contextlib import suppress
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -83,8 +82,7 @@ class SequentialRolloutRunner(RolloutRunner):
                 worker.run(next_spec)
                 worker.commit()
         except KeyboardInterrupt:
-            with suppress(RecordingError):  # where it broke off a write: those episodes are missing then
-                worker.commit()
+            _commit_what_can_be(worker, run)
             raise
         except Exception as error:
             raise stopped_by(error) from error
@@ -92,6 +90,14 @@ class SequentialRolloutRunner(RolloutRunner):
             worker.close()
             if shown is not None:
                 shown.close()
+
+
+def _commit_what_can_be(worker: RolloutWorker, run: Run) -> None:
+    """Commit after an interrupt, which may have broken a write off; what is lost is missing, and can be resumed."""
+    try:
+        worker.commit()
+    except RecordingError as error:
+        run.observer.note(str(error))
 
 
 def _visible(recipe: EnvRecipe) -> EnvRecipe:
