@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ from maze.core.rollout.rollout_observer import RolloutObserver
 from maze.core.rollout.rollout_result import RolloutResult
 from maze.core.rollout.seeding import Seeding
 from maze.core.rollout.sequential_rollout_runner import SequentialRolloutRunner
+from maze.core.statistics.statistics import compute_statistics
 from maze.factory import ConfigurationError
 
 SEEDING = {"env_base_seed": 1, "agent_base_seed": 2}
@@ -283,6 +285,20 @@ def test_an_interrupt_in_the_midst_of_writing_loses_no_more_than_what_was_not_co
     assert (result.status, result.missing, len(result.recording)) == ("interrupted", [0, 1, 2, 3], 0)
     assert list(tmp_path.rglob("*.tmp")) == []
     assert runner.run_with(Walk, run_dir=tmp_path / "run", resume=True).missing == []
+
+
+def test_a_run_is_summed_up_whatever_interrupts_arrive_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(episodes: Any) -> Any:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+        return compute_statistics(episodes)
+
+    monkeypatch.setattr("maze.core.rollout.run.compute_statistics", interrupted)
+    result = play(Walk, tmp_path / "run")
+    assert (result.status, result.exit_code) == ("completed", 130)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "completed"
 
 
 def test_sigterm_has_its_own_exit_code(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ class RolloutRunner(ABC):
                     run.stop(stopped)
                 except KeyboardInterrupt:
                     interruption.count += 1
-            result = run.finish(ledger, interruption)
+                result = run.finish(ledger, interruption)
             observer.finished()
             return result
         finally:
