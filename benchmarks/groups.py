@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def cartpole(scale: float, scratch: Path) -> Group:
                 at_least=0.90,
             ),
         ),
+        there_and_back=True,
     )
 
 
@@ -115,9 +117,10 @@ def neural(scale: float, scratch: Path) -> Group:
 
 def lunar_lander(scale: float, scratch: Path) -> Group:
     """An environment with physics."""
-    return on_one_and_two_processes(
+    group = on_one_and_two_processes(
         "lunarlander", "LunarLander-v3", LUNAR_LANDER, 100_000, targets=(0.97, 0.95), scale=scale, scratch=scratch
     )
+    return replace(group, there_and_back=True)
 
 
 def moving_picture(scale: float, scratch: Path) -> Group:

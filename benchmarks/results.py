@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from typing import Any, TypeAlias
 
 from rows import Row
@@ -61,6 +61,21 @@ class Result:
             "note": row.note,
             "why_none": self.why_none,
         }
+
+
+def mean_of(samples: Sequence[Sample]) -> Sample:
+    """One sample of several that measured the same, with each of them; the one that failed, where one has.
+
+    Example:
+        >>> mean_of([{"rate": 2.0}, {"rate": 4.0}])
+        {'rate': 3.0, 'each': [{'rate': 2.0}, {'rate': 4.0}]}
+    """
+    for sample in samples:
+        if len(samples) == 1 or None in sample.values() or "failed" in sample or "absent" in sample:
+            return sample
+    quantities = [quantity for quantity, value in samples[0].items() if isinstance(value, int | float)]
+    means = {quantity: fmean(sample[quantity] for sample in samples) for quantity in quantities}
+    return {**means, "each": list(samples)}
 
 
 def result_of(row: Row, repetitions: Sequence[Repetition]) -> Result:

@@ -25,7 +25,7 @@ from fresh_process import ProcessFailedError, run_fresh
 from groups import all_groups
 from machine import describe_machine, load, n_cores
 from report import markdown, notes, per_second, table
-from results import Repetition, Result, Sample, result_of
+from results import Repetition, Result, Sample, mean_of, result_of
 from rich.console import Console
 from rows import Group, Measurement, Row
 
@@ -107,10 +107,14 @@ def measure(groups: Sequence[Group], n_repetitions: int, scratch: Path) -> list[
         for number in range(n_repetitions):
             samples: dict[str, Sample] = {}
             for group in groups:
-                for measurement in group.measurements[:: 1 if number % 2 == 0 else -1]:
-                    samples[measurement.name] = sample = take(measurement, scratch)
+                there = group.measurements[:: 1 if number % 2 == 0 else -1]
+                taken: dict[str, list[Sample]] = {measurement.name: [] for measurement in there}
+                for measurement in (*there, *there[::-1]) if group.there_and_back else there:
+                    sample = take(measurement, scratch)
+                    taken[measurement.name].append(sample)
                     name = f"{number + 1}/{n_repetitions} {measurement.name}"
                     say(f"[{monotonic() - began:4.0f} s] {name}: {in_short(sample)}")
+                samples |= {name: mean_of(some) for name, some in taken.items()}
             repetitions.append(samples)
     except KeyboardInterrupt:
         say(f"interrupted: the table is of {len(repetitions)} repetitions")

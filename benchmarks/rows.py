@@ -51,8 +51,11 @@ class Group:
     preparations: tuple[Measurement, ...] = ()
     """Done once, before the first repetition."""
 
+    there_and_back: bool = False
+    """Whether a repetition takes them twice, the second time backwards: machines change faster than they differ."""
+
     def only(self, rows: list[Row]) -> Group:
         """What is left for some of the rows."""
         names = {name for row in rows for name in (row.of, row.against)}
         needed = tuple(measurement for measurement in self.measurements if measurement.name in names)
-        return Group(needed, tuple(rows), self.preparations)
+        return Group(needed, tuple(rows), self.preparations, self.there_and_back)

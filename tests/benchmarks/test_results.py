@@ -44,6 +44,15 @@ def test_a_row_without_figures_says_why(module: Any, sample: dict[str, Any], rea
     assert module("report").cells_of(result)[-1] == reason
 
 
+@pytest.mark.parametrize("broken", [{"failed": "boom"}, {"absent": "torch is not installed"}, {"rate": None}])
+def test_what_was_measured_twice_is_one_sample_unless_it_failed(module: Any, broken: dict[str, Any]) -> None:
+    mean_of = module("results").mean_of
+    twice = [{"rate": 2.0, "long": {"steps": 5}}, {"rate": 4.0, "long": {"steps": 6}}]
+    assert mean_of(twice) == {"rate": 3.0, "each": twice}
+    assert mean_of([{"rate": 2.0}, broken]) == broken
+    assert mean_of([broken, {"rate": 2.0}]) == broken
+
+
 def test_repetitions_that_failed_do_not_count(module: Any) -> None:
     row = module("rows").Row("key", "what", "ours", "bare")
     repetitions = [{"ours": {"failed": "boom"}, "bare": {"rate": 2.0}}, {"ours": {"rate": 1.0}, "bare": {"rate": 2.0}}]
