@@ -70,8 +70,10 @@ def mean_of(samples: Sequence[Sample]) -> Sample:
         >>> mean_of([{"rate": 2.0}, {"rate": 4.0}])
         {'rate': 3.0, 'each': [{'rate': 2.0}, {'rate': 4.0}]}
     """
+    if len(samples) == 1:
+        return samples[0]
     for sample in samples:
-        if len(samples) == 1 or None in sample.values() or "failed" in sample or "absent" in sample:
+        if None in sample.values() or "failed" in sample or "absent" in sample:
             return sample
     quantities = [quantity for quantity, value in samples[0].items() if isinstance(value, int | float)]
     means = {quantity: fmean(sample[quantity] for sample in samples) for quantity in quantities}

@@ -66,7 +66,7 @@ class Part:
 
     def add_trajectory(self, number: int, packed: PackedSegment) -> None:
         """Add a stretch of an episode's rows."""
-        self._segments.add(number, packed._replace(events=()) if packed.events else packed)
+        self._segments.add(number, packed._replace(events=(), event_bytes=b"") if packed.event_bytes else packed)
         if self._segments.total_rows >= self._schema.block_rows:
             self._write_trajectories()
 

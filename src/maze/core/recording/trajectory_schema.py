@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -98,9 +97,9 @@ class PackedSegments:
         self.total_rows += packed.n_rows
         self._segments.append(packed)
 
-    def __getitem__(self, field: str) -> list[Any]:
-        """What the segments have in a field, one after the other."""
-        return list(map(attrgetter(field), self._segments))
+    def by_field(self) -> dict[str, tuple[Any, ...]]:
+        """What the segments have in each field, one after the other."""
+        return dict(zip(PackedSegment._fields, zip(*self._segments, strict=True), strict=True))
 
 
 class TrajectorySchema:
@@ -253,35 +252,36 @@ class TrajectorySchema:
 
     def to_batch(self, segments: PackedSegments, part: str) -> pa.RecordBatch:
         """Turn the segments of several episodes into one block of rows."""
-        flat = segments["keys"][0] is None
+        of = segments.by_field()
+        flat = of["keys"][0] is None
         total = segments.total_rows
-        n_rows = np.array(segments["n_rows"])
-        n_decisions = np.repeat(segments["n_decisions"], n_rows)
+        n_rows = np.array(of["n_rows"])
+        n_decisions = np.repeat(of["n_decisions"], n_rows)
         row = np.arange(total) - np.repeat(np.cumsum(n_rows) - n_rows, n_rows)
         decided = row < n_decisions
-        step = np.minimum(row, n_decisions) + np.repeat(segments["start"], n_rows)
-        keys = np.zeros(total, np.int8) if flat else _joined(segments["keys"], np.int8)
-        rewards = spread_numbers(_joined(segments["rewards"], np.float64), decided)
+        step = np.minimum(row, n_decisions) + np.repeat(of["start"], n_rows)
+        keys = np.zeros(total, np.int8) if flat else _joined(of["keys"], np.int8)
+        rewards = spread_numbers(_joined(of["rewards"], np.float64), decided)
         shares = rewards
         if not flat:
-            shares = _joined(segments["credits"], np.float64)
+            shares = _joined(of["credits"], np.float64)
             shares = number_array(shares, decided | ~np.isnan(shares))
         columns = [
             repeated_string(part, total),
             number_array(np.repeat(segments.numbers, n_rows)),
             number_array(step),
-            number_array(step if flat else _joined(segments["times"], np.int64)),
+            number_array(step if flat else _joined(of["times"], np.int64)),
             pa.DictionaryArray.from_arrays(number_array(keys.astype(np.int32)), string_array(self.names)),
-            number_array(np.zeros(total, np.int64) if flat else _joined(segments["agent_ids"], np.int64)),
-            self._values("observation", segments["observations"], keys, np.ones(total, np.bool_)),
-            self._values("action", segments["actions"], keys, decided),
+            number_array(np.zeros(total, np.int64) if flat else _joined(of["agent_ids"], np.int64)),
+            self._values("observation", of["observations"], keys, np.ones(total, np.bool_)),
+            self._values("action", of["actions"], keys, decided),
             rewards,
             shares,
-            self._flags(segments["terminated"], decided, flat=flat),
-            self._flags(segments["truncated"], decided, flat=flat),
+            self._flags(of["terminated"], decided, flat=flat),
+            self._flags(of["truncated"], decided, flat=flat),
         ]
         if self.outputs is not None:
-            columns.append(self.outputs.to_arrow(segments["outputs"], keys, decided))
+            columns.append(self.outputs.to_arrow(of["outputs"], keys, decided))
         return pa.RecordBatch.from_arrays(columns, schema=self.arrow_schema)
 
     def _flags(self, blocks: Sequence[bytes], decided: np.ndarray, *, flat: bool) -> pa.Array:
