@@ -16,6 +16,7 @@ WRONG = {
         "there is no model 'mlp': there is flatten_concat, pixel_obs, tutorial_cutting_2d_struct_masked and vector_obs"
     ),
     "runner.n_episode=5": "there is no key 'runner.n_episode': did you mean runner.n_episodes=5?",
+    "runner.max_steps=5": "there is no key 'runner.max_steps': did you mean runner.max_episode_steps=5?",
     "rnner.n_episodes=5": "there is no key 'rnner.n_episodes': did you mean runner.n_episodes=5?",
     "n_episodes=5": "there is no key 'n_episodes': did you mean runner.n_episodes=5?",
     "+runner.n_episode=5": "there is no key 'runner.n_episode': did you mean 'runner.n_episodes'?",

@@ -99,13 +99,18 @@ def _wrong_key(override: Override, command: CommandLine, groups: Mapping[str, Se
 
 
 def _nearest(key: str, keys: Sequence[str]) -> str | None:
-    """The key that was meant most likely: of the same group, or of the same name elsewhere, or one like it."""
+    """The key that was meant most likely: of the same group, or of the same name elsewhere, or one like it.
+
+    One that has all its words, and others besides, comes before one that looks like it.
+    """
     group, _, name = key.rpartition(".")
     siblings = {known.removeprefix(f"{group}."): known for known in keys if known.rpartition(".")[0] == group}
+    words = set(name.split("_"))
+    fuller = [known for sibling, known in siblings.items() if words < set(sibling.split("_"))]
     same_name = [known for known in keys if known.rpartition(".")[2] == name]
     alike = [siblings[near] for near in get_close_matches(name, siblings, n=1)]
     if group and siblings:
-        return next(iter(alike), None)
+        return next(iter(fuller + alike), None)
     return next(iter(same_name + alike + get_close_matches(key, keys, n=1, cutoff=0.7)), None)
 
 
