@@ -19,6 +19,9 @@ def test_a_result_has_the_episodes_and_what_they_say(tmp_path: Path) -> None:
     assert (result.failures, result.missing, result.stopped_because) == ([], [], None)
     assert result.run_dir == tmp_path / "run"
     assert result.n_steps == result.statistics.length.mean * 4  # type: ignore[operator]
+    where, mean = str(tmp_path / "run"), result.statistics.episode_return.mean
+    assert repr(result) == f"RolloutResult(run_dir={where!r}, status='completed', n_episodes=4, mean_return={mean!r})"
+    assert repr(result.recording) == f"Recording({where!r}, n_episodes=4)"
 
 
 def test_failed_episodes_are_no_part_of_it(tmp_path: Path) -> None:
@@ -35,3 +38,4 @@ def test_failed_episodes_are_no_part_of_it(tmp_path: Path) -> None:
     assert len(result) + len(result.failures) == 20
     assert {episode.number for episode in result}.isdisjoint(row.number for row in result.failures)
     assert result.statistics.length.n == len(result)
+    assert repr(result).endswith(f", n_failed={len(result.failures)})")

@@ -70,6 +70,10 @@ class Recording:
         for name in ("_event_logs", "statistics", "content_hash", "damaged", "damaged_parts"):
             self.__dict__.pop(name, None)
 
+    def __repr__(self) -> str:
+        """Show where it is, and how many episodes it has."""
+        return f"Recording({str(self.run_dir)!r}, n_episodes={len(self)})"
+
     def __len__(self) -> int:
         """Count the successful episodes."""
         return int(self._committed.has_succeeded.sum())

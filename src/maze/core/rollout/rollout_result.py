@@ -58,6 +58,20 @@ class RolloutResult:
     traceback: str = ""
     """Of what stopped the run."""
 
+    def __repr__(self) -> str:
+        """Show in one line how it ended; `statistics` and `failures` have the rest."""
+        figures = {
+            "run_dir": str(self.run_dir),
+            "status": self.status,
+            "n_episodes": self.statistics.n_episodes,
+            "mean_return": self.statistics.episode_return.mean,
+            "n_failed": len(self.failures) or None,
+            "n_missing": len(self.missing) or None,
+            "stopped_because": self.stopped_because,
+        }
+        given = ", ".join(f"{name}={value!r}" for name, value in figures.items() if value is not None)
+        return f"RolloutResult({given})"
+
     @cached_property
     def recording(self) -> Recording:
         """The run directory, to be read."""
